@@ -1,0 +1,122 @@
+# A tree of `evalscope perf` results → tables. Rules in flow order: extract → merge → stats → export.
+# The runs are found while this file is parsed, which writes one small inventory per batch; see README, "What reruns when".
+
+import hashlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+if os.path.exists("config/config.yaml"):
+
+    configfile: "config/config.yaml"
+
+
+HERE = str(workflow.current_basedir.get_path_or_uri(secret_free=True))
+
+
+def library():
+    """Load this checkout's package, under a name of its own: another checkout may be loaded in the same process."""
+    folder = Path(HERE, "scripts", "evalscope_summary")
+    name = f"evalscope_summary_{hashlib.sha256(bytes(folder)).hexdigest()[:12]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, folder / "__init__.py")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return importlib.import_module(f"{name}.workflow")
+
+
+scattergather:
+    evalscope_runs=library().default_batches(config),
+
+
+BATCHES = gather.evalscope_runs("{scatteritem}")
+
+try:
+    flow = library().Flow(config, BATCHES, HERE)
+    if workflow.is_main_process:  # a job's process parses this file too, and must not walk the tree
+        flow.discover()
+except library().UserErrors as error:
+    raise WorkflowError(str(error)) from error
+
+
+wildcard_constraints:
+    table="raw|stats",
+
+
+localrules:
+    evalscope_summary,
+    strict,
+
+
+rule evalscope_summary:
+    """The default: the `tables` in the `formats` of the configuration."""
+    input:
+        flow.targets,
+        local(flow.strict_stamp) if flow.strict else [],
+    default_target: True
+
+
+rule extract:
+    """One batch: read its new and changed runs into records, which lie beside the stamp and depend on nothing else.
+    Reruns when the batch's inventory changed; a record whose run did not change is kept."""
+    input:
+        local(flow.inventory("{scatteritem}")),
+    output:
+        touch(local(flow.stamp("{scatteritem}"))),
+    shell:
+        flow.program("extract.py") + " {input:q} {wildcards.scatteritem:q}"
+
+
+rule merge:
+    """All records → the table of runs, and what was wrong. Reruns when a batch or its settings did."""
+    input:
+        settings=local(flow.settings("merge")),
+        inventories=local([flow.inventory(batch) for batch in BATCHES]),
+        extracted=local([flow.stamp(batch) for batch in BATCHES]),
+    output:
+        raw=flow.table("raw", "csv"),
+        problems=flow.table("problems", "csv"),
+    shell:
+        flow.program("merge.py") + " {input.settings:q} {input.inventories:q} --raw {output.raw:q} --problems {output.problems:q}"
+
+
+rule stats:
+    """Statistics over the runs of each group. Reruns when the table of runs or the grouping did."""
+    input:
+        settings=local(flow.settings("stats")),
+        raw=rules.merge.output.raw,
+        strict=local(flow.strict_stamp) if flow.strict else [],
+    output:
+        flow.table("stats", "csv"),
+    shell:
+        flow.program("stats.py") + " {input.settings:q} {input.raw:q} {output:q}"
+
+
+rule export:
+    """A table in a further format. Reads no run and repeats no merge."""
+    input:
+        settings=local(flow.settings("export")),
+        table=flow.table("{table}", "csv"),
+        strict=local(flow.strict_stamp) if flow.strict else [],
+    output:
+        flow.table("{table}", "{format}"),
+    wildcard_constraints:
+        format="json",
+    shell:
+        flow.program("export.py") + " {input.settings:q} {input.table:q} {wildcards.table} {output:q}"
+
+
+rule strict:
+    """With `strict: true`: fail if a run was skipped. A rule of its own, as a failing rule loses its output."""
+    input:
+        rules.merge.output.problems,
+    output:
+        touch(local(flow.strict_stamp)),
+    shell:
+        flow.program("strict.py") + " {input:q}"

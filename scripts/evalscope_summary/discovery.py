@@ -1,0 +1,167 @@
+"""Finding the runs below a results tree: one pass of `os.scandir`, one `stat` per source file."""
+
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from . import formats
+from .problems import Problem, printable
+
+Signature = dict[str, list[int]]
+"""Source file → [size in bytes, mtime in ns]; an empty list where it is no regular file that can be asked."""
+
+
+class MissingTree(Exception):
+    """The results tree is no folder that can be listed; the text says what to do."""
+
+
+@dataclass
+class Tree:
+    """What lies below a results tree.
+
+    Attributes:
+        runs: path of the run folder below the tree → signature of its source files.
+        problems: folders that should hold a run and don't, as rows of `summary_problems`.
+    """
+
+    runs: dict[str, Signature] = field(default_factory=dict)
+    problems: dict[str, Problem] = field(default_factory=dict)
+
+
+def discover(
+    root: str, exclude: Sequence[str] = (), own: Sequence[str] = (), progress: Callable[[int], None] | None = None
+) -> Tree:
+    """Walk a results tree.
+
+    Hidden folders, those of other tools (`formats.FOREIGN_FOLDERS`) and our own are not entered. Symlinked folders
+    are followed, unless they lead back to a folder above.
+
+    Args:
+        root: the results tree.
+        exclude: glob patterns on paths below the tree (`*` matches `/` too); what matches is left out with all in it.
+        own: paths of folders that this workflow writes to.
+        progress: is called with the number of runs so far, now and then.
+
+    Raises:
+        MissingTree: `root` can't be listed.
+    """
+    if not os.path.isdir(root):
+        raise MissingTree(
+            f"the results tree {root!r} does not exist, or is no folder: set `results_dir` (or --results-dir) to the"
+            " folder that evalscope's --outputs-dir points to, or mount it"
+        )
+    return _Walk(root, exclude, own, progress).walk()
+
+
+class _Walk:
+    def __init__(
+        self, root: str, exclude: Sequence[str], own: Sequence[str], progress: Callable[[int], None] | None
+    ) -> None:
+        self.root = root
+        self.exclude = exclude
+        real_root = os.path.realpath(root)
+        self.own = frozenset(os.path.relpath(os.path.realpath(path), real_root) for path in own)
+        self.progress = progress
+        self.tree = Tree()
+
+    def walk(self) -> Tree:
+        # An explicit stack: trees may be deeper than Python's recursion limit. A folder is seen twice: on the way
+        # down it is listed, on the way up it is known whether a run, level or AgentX folder was found in it.
+        stack: list[tuple[str, bool]] = [("", False)]
+        logs: list[str] = []
+        found: set[str] = set()  # folders with a run, level or AgentX folder in or below them
+        while stack:
+            path, listed = stack.pop()
+            if listed:
+                if path in found:
+                    found.add(os.path.dirname(path))
+                continue
+            stack.append((path, True))
+            folders, has_log = self.look(path, found)
+            if has_log:
+                logs.append(path)
+            stack.extend((folder, False) for folder in folders)
+        for path in logs:
+            if path not in found:
+                message = f"{formats.LOG} is here, but no run: the test ended before its first result; run it again"
+                self.note(path, "incomplete", formats.LOG, message)
+        return self.tree
+
+    def note(self, path: str, code: str, file: str, message: str) -> None:
+        self.tree.problems[path] = Problem("skipped", code, printable(path), file, message)
+
+    def look(self, path: str, found: set[str]) -> tuple[list[str], bool]:
+        """List one folder; return the folders to enter, and whether it has evalscope's log."""
+        signature: Signature = {}
+        folders: list[str] = []
+        has_log = agentx = False
+        try:
+            with os.scandir(os.path.join(self.root, path) if path else self.root) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name in formats.SOURCE_FILES:
+                        signature[name] = _sign(entry)
+                    elif name == formats.LOG:
+                        has_log = True
+                    elif name == formats.AGENTX:
+                        agentx = True
+                    elif not name.startswith(".") and name not in formats.FOREIGN_FOLDERS and _is_folder(entry):
+                        below = f"{path}/{name}" if path else name
+                        if not self.left_out(below, entry):
+                            folders.append(below)
+        except OSError as error:
+            if not path:
+                raise MissingTree(f"the results tree {self.root!r} can't be listed: {error.strerror}") from error
+            message = f"the folder can't be listed: {error.strerror}; what is in it is missing from the tables"
+            self.note(path, "incomplete", "", message)
+            found.add(path)
+            return [], False
+        if any(name in signature for name in formats.RUN_FILES):
+            self.tree.runs[path] = signature
+            found.add(path)
+            if self.progress:
+                self.progress(len(self.tree.runs))
+        elif agentx:
+            message = "AgentX scenarios have other metrics, which these tables have no columns for"
+            self.note(path, "unknown-format", formats.AGENTX, message)
+            found.add(path)
+        elif path and formats.is_level(path.rsplit("/", 1)[-1]):
+            message = "the folder of a load level without any result: the test was stopped, or goes on; run it again"
+            self.note(path, "incomplete", formats.SUMMARY, message)
+            found.add(path)
+        return folders, has_log
+
+    def left_out(self, path: str, entry: os.DirEntry[str]) -> bool:
+        if path in self.own or any(fnmatchcase(path, pattern) for pattern in self.exclude):
+            return True
+        return entry.is_symlink() and self.leads_back(path)
+
+    def leads_back(self, path: str) -> bool:
+        """Whether a symlinked folder is one of the folders above it."""
+        try:
+            target = os.stat(os.path.join(self.root, path))
+        except OSError:
+            return True  # it can't be entered either
+        above = path
+        while above:
+            above = os.path.dirname(above)
+            if os.path.samestat(target, os.stat(os.path.join(self.root, above))):
+                return True
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _sign(entry: os.DirEntry[str]) -> list[int]:
+    try:
+        status = entry.stat()
+    except OSError:  # a symlink to nowhere, or no permission: reading it will say so
+        return []
+    return [status.st_size, status.st_mtime_ns] if stat.S_ISREG(status.st_mode) else []

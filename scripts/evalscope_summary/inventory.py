@@ -1,0 +1,289 @@
+"""The work folder: inventories of batches, records of runs, stamps, settings. What is in it can be deleted at any
+time; it costs reading again.
+
+    <work_dir>/<digest of the tree's path>/
+        lock                              held by the process that may write here
+        inventory/<batch>.json            the batch's runs with the signatures of their files
+        records/<hh>/<hash>.json          one run, as it was read
+        extracted/<batch>                 stamp: the batch's records are those of its inventory
+        settings/<digest of output>/…     what a rule depends on besides its input
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from . import jsonfile
+from .discovery import Signature, Tree
+from .problems import Problem
+from .run import Record, read_run
+
+RECORD_MODULES = ("columns", "database", "formats", "jsonfile", "labels", "percentiles", "problems", "run", "inventory")
+"""The modules whose sources decide what a record holds."""
+
+_locks: dict[str, IO[str]] = {}  # tree folder → lock file, held until the process ends
+_written: dict[Path, bytes] = {}  # what this process decided for a file, to notice two uses that disagree
+
+
+class ConflictingUse(Exception):
+    """Two uses of this workflow in one process want different contents of one file; the text says what to do."""
+
+
+def sources_digest(modules: Sequence[str]) -> str:
+    """Digest of the sources of modules of this package."""
+    digest = hashlib.sha256()
+    for name in modules:
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def run_hash(run: str) -> str:
+    """The hash of a run's path: names its record, and its first byte says which batch it is in."""
+    return hashlib.sha256(os.fsencode(run)).hexdigest()[:32]
+
+
+def batch_of(hash_: str, count: int) -> int:
+    """The index of a run's batch among `count` batches."""
+    return int(hash_[:2], 16) * count // 256
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The runs of one batch.
+
+    Attributes:
+        root: the results tree, as given (relative to the working directory, or absolute).
+        fill: whether percentiles that no file has are computed from the request rows.
+        extractor: digest of the sources that make records.
+        runs: run → signature.
+        problems: folders that should hold a run and don't.
+    """
+
+    root: str
+    fill: bool
+    extractor: str
+    runs: dict[str, Signature]
+    problems: list[Problem]
+
+    def dump(self) -> bytes:
+        """As JSON; the standard library's writer, since names of folders may be no UTF-8."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode("ascii")
+
+    @classmethod
+    def load(cls, path: Path) -> "Inventory":
+        """Read what `dump` wrote."""
+        content = json.loads(path.read_bytes())
+        content["problems"] = [Problem(*problem) for problem in content["problems"]]
+        return cls(**content)
+
+
+def inventories(root: str, tree: Tree, fill: bool, batches: int) -> list[Inventory]:
+    """Distribute a tree's runs over batches."""
+    extractor = sources_digest(RECORD_MODULES)
+    result = [Inventory(root, fill, extractor, {}, []) for _ in range(batches)]
+    for run in sorted(tree.runs):
+        result[batch_of(run_hash(run), batches)].runs[run] = tree.runs[run]
+    for path in sorted(tree.problems):
+        result[batch_of(run_hash(path), batches)].problems.append(tree.problems[path])
+    return result
+
+
+class Records:
+    """The records of a tree, one file per run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, run: str) -> Path:
+        """Where a run's record lies."""
+        hash_ = run_hash(run)
+        return self.folder / hash_[:2] / f"{hash_}.json"
+
+    def get(self, inventory: Inventory, run: str) -> tuple[Record, bool]:
+        """A run's record, as the inventory wants it, and whether the run had to be read for it."""
+        path = self.path(run)
+        try:
+            kept = orjson.loads(path.read_bytes())
+            if _is_current(kept, inventory, run):
+                return _as_record(kept["record"]), False
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # no record yet, or one that was damaged: made again
+        record = read_run(Path(inventory.root), run, inventory.runs[run], inventory.fill)
+        made = {
+            "extractor": inventory.extractor,
+            "run": json.dumps(run),
+            "signature": inventory.runs[run],
+            "record": _as_json(record),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        jsonfile.write_atomically(path, orjson.dumps(made, option=orjson.OPT_INDENT_2))
+        return record, True
+
+    def remove_others(self, inventory: Inventory, batch: int, batches: int) -> int:
+        """Remove records of runs that the batch no longer has, and left-over temporary files; return how many."""
+        wanted = {self.path(run).name for run in inventory.runs}
+        removed = 0
+        for byte in range(256):
+            prefix = f"{byte:02x}"
+            if batch_of(prefix, batches) != batch:
+                continue
+            try:
+                names = os.listdir(self.folder / prefix)
+            except FileNotFoundError:
+                continue
+            for name in names:
+                if name not in wanted:
+                    (self.folder / prefix / name).unlink(missing_ok=True)
+                    removed += 1
+        return removed
+
+    def exist(self) -> bool:
+        """Whether there is any record."""
+        return any(True for _ in self.folder.glob("*/*.json"))
+
+
+def _is_current(kept: Mapping[str, Any], inventory: Inventory, run: str) -> bool:
+    return (
+        kept["extractor"] == inventory.extractor
+        and kept["signature"] == inventory.runs[run]
+        and kept["run"] == json.dumps(run)
+        and (kept["record"]["filled"] is not None or not inventory.fill)
+    )
+
+
+def _as_json(record: Record) -> dict[str, Any]:
+    # the path may be no UTF-8; the record is found by its hash, and problems show it printably
+    return {k: v for k, v in vars(record).items() if k != "run"} | {
+        "problems": [tuple(p) for p in record.problems],
+        "fill_problems": [tuple(p) for p in record.fill_problems],
+    }
+
+
+def _as_record(content: dict[str, Any]) -> Record:
+    content["problems"] = [Problem(*p) for p in content["problems"]]
+    content["fill_problems"] = [Problem(*p) for p in content["fill_problems"]]
+    return Record(run="", **content)
+
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """The folder of one tree below `work_dir`."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, work_dir: str, results_dir: str) -> "WorkFolder":
+        """The work folder of a tree; the path is taken as given, so that a project can be moved or mounted elsewhere."""
+        return cls(Path(work_dir) / hashlib.sha256(os.fsencode(os.path.normpath(results_dir))).hexdigest()[:16])
+
+    def inventory(self, batch: str) -> Path:
+        """The inventory of a batch such as `1-of-8`."""
+        return self.path / "inventory" / f"{batch}.json"
+
+    def stamp(self, batch: str) -> Path:
+        """The stamp of a batch's extraction."""
+        return self.path / "extracted" / batch
+
+    @property
+    def records(self) -> Records:
+        """The records of the tree."""
+        return Records(self.path / "records")
+
+    def settings(self, output: str, rule: str) -> Path:
+        """What a rule that makes tables of `output` depends on besides its input."""
+        return self.path / "settings" / hashlib.sha256(os.fsencode(output)).hexdigest()[:16] / f"{rule}.json"
+
+    def lock(self, ready: Sequence[Path]) -> bool:
+        """Get the right to write here, until this process ends.
+
+        Another process that has it (a run that goes on; this may be a dry run beside it) keeps it: then the files
+        are used as they are. Only if some of `ready` are not there yet, wait for them.
+        """
+        key = str(self.path.absolute())
+        if key in _locks:
+            return True
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = open(self.path / "lock", "w")
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _locks[key] = lock
+                return True
+            except BlockingIOError:
+                if all(path.exists() for path in ready):
+                    lock.close()
+                    return False
+                time.sleep(0.1)
+
+    def update(
+        self,
+        inventories: Mapping[str, Inventory],
+        settings: Mapping[Path, Mapping[str, Any]],
+        tables: Sequence[Path],
+    ) -> int:
+        """Rewrite the inventories and settings that changed; return how many inventories did.
+
+        The stamp of a changed batch is removed first, and what is rewritten is dated after every table, so that
+        the batch runs whatever the clocks say and wherever this is interrupted.
+
+        Args:
+            inventories: batch name → what its inventory should hold.
+            settings: file (of `settings`) → what it should hold.
+            tables: the tables that may have been made of this tree.
+        """
+        newest = self._date_now(tables)
+        for path, content in settings.items():
+            _write_if_changed(path, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS), newest)
+        return sum(
+            _write_if_changed(self.inventory(batch), inventory.dump(), newest, self.stamp(batch))
+            for batch, inventory in inventories.items()
+        )
+
+    def _date_now(self, tables: Sequence[Path]) -> int:
+        """Date files of ours that are dated in the future now (a clock was set back); return the newest date."""
+        now = time.time_ns()
+        newest = 0
+        folders = (self.path / "inventory", self.path / "extracted", *(self.path / "settings").glob("*"))
+        for file in (*tables, *(file for folder in folders if folder.is_dir() for file in folder.iterdir())):
+            try:
+                date = file.stat().st_mtime_ns
+                if date > now:
+                    os.utime(file, ns=(now, now))
+                    date = now
+            except FileNotFoundError:
+                continue
+            newest = max(newest, date)
+        return newest
+
+
+def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None = None) -> bool:
+    if _written.setdefault(path.absolute(), data) != data:
+        raise ConflictingUse(
+            f"two uses of this workflow share {path} and want different settings:"
+            " give one of them another `work_dir` or `output`"
+        )
+    try:
+        if path.read_bytes() == data:
+            return False
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if stamp:
+        stamp.unlink(missing_ok=True)
+    jsonfile.write_atomically(path, data)
+    if path.stat().st_mtime_ns <= newest:  # a file system with coarse times
+        os.utime(path, ns=(newest + 1_000_000_000,) * 2)
+    return True
+
+
+def extract(inventory: Inventory, records: Records) -> Iterator[bool]:
+    """Make the records of a batch's runs; yields for each whether it was read (else its record was current)."""
+    for run in inventory.runs:
+        yield records.get(inventory, run)[1]

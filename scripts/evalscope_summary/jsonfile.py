@@ -1,0 +1,77 @@
+"""Reading the JSON that evalscope writes, and writing our own."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+
+class UnreadableJson(Exception):
+    """A file holds no JSON, or can't be read; the text says why, and never quotes the file (it may hold keys)."""
+
+
+def parse(data: bytes) -> Any:
+    """Parse JSON as Python writes it, bare `NaN` and `Infinity` included (formats 4.2).
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass  # strict JSON has no NaN, which evalscope writes into percentiles: the slower parser reads it
+    try:
+        return json.loads(_decode(data))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _decode(data: bytes) -> str:
+    """UTF-8, else GB18030: up to 1.9.1 evalscope wrote in the locale's encoding, GBK on a Chinese Windows."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("gb18030")
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # opening a FIFO would wait for a writer
+
+
+def read(path: Path) -> tuple[Any, bytes]:
+    """Read a JSON file: its content, and its bytes.
+
+    Raises:
+        UnreadableJson: with the reason.
+    """
+    try:
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UnreadableJson("it is not a regular file")
+            data = file.read()
+    except OSError as error:
+        raise UnreadableJson(f"it can't be opened: {error.strerror}") from error
+    if not data:
+        raise UnreadableJson("it is empty")
+    try:
+        return parse(data), data
+    except UnicodeDecodeError as error:
+        raise UnreadableJson("it is neither UTF-8 nor GB18030 text") from error
+    except json.JSONDecodeError as error:
+        raise UnreadableJson(f"{error.msg} at line {error.lineno}, column {error.colno}: cut off, or damaged") from error
+    except ValueError as error:
+        raise UnreadableJson(str(error)) from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that nobody ever sees half of it: into a temporary file beside it, then renamed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

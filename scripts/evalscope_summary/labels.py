@@ -1,0 +1,91 @@
+"""The labels of a run that come from where it lies and from its arguments."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import formats
+
+_LENGTHS = ("long", "medium", "short")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run lies below the results tree.
+
+    Attributes:
+        timestamp: `YYYYMMDD_HHMMSS`, None without a timestamp folder.
+        config: folders between the tree and the timestamp (without one: and the name folder), joined by `/`.
+        name_folder: folder that evalscope named after `--name` or the model, empty if there is none.
+    """
+
+    timestamp: str | None
+    config: str
+    name_folder: str
+
+
+def place(run: str, name: str | None) -> Place:
+    """Split a run's path, in every layout of the releases (formats 1.2).
+
+    Args:
+        run: path below the results tree, `/` between folders; empty for the tree's root itself.
+        name: args `name`: in some releases a `/` in it nests folders.
+    """
+    folders = run.split("/") if run else []
+    stamp = next((i for i in reversed(range(len(folders))) if formats.is_timestamp(folders[i])), None)
+    if stamp is not None:
+        below = _without_level(folders[stamp + 1 :])
+        return Place(folders[stamp], "/".join(folders[:stamp]), below[-1] if below else "")
+    above = _without_level(folders)
+    nested = formats.folders_of_name(name or "")
+    depth = len(nested) if nested and tuple(above[-len(nested) :]) == nested else 1
+    return Place(None, "/".join(above[:-depth]), above[-1] if above else "")
+
+
+def _without_level(folders: Sequence[str]) -> Sequence[str]:
+    if folders and formats.is_level(folders[-1]):
+        folders = folders[:-1]
+        if folders and folders[-1] == formats.SLA_FOLDER:
+            folders = folders[:-1]
+    return folders
+
+
+def file_name(path: str) -> str:
+    """The last component of a path as written on any system."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
+
+
+def prompt_characters(prompt: Any) -> int | None:
+    """The length of a prompt given as text; None if there is none (blank, or `@file`)."""
+    if not isinstance(prompt, str) or not prompt.strip() or prompt.startswith("@"):
+        return None
+    return len(prompt)
+
+
+def prompt_length(characters: int | None, long_above: int, config: str, dataset_file: str | None) -> str | None:
+    """`long`, `medium` or `short`: by the prompt's length, else by a word in the config's or the data set's name.
+
+    Args:
+        characters: of `prompt_characters`.
+        long_above: more characters than this make a long prompt (setting `prompt_long_chars`).
+        config: the run's config; the words of its last component are separated by `_` only, so that a model name
+            (`mistral-medium`) is none.
+        dataset_file: name of the data set's file.
+    """
+    if characters is not None:
+        return "long" if characters > long_above else "short"
+    last = config.rsplit("/", 1)[-1].lower().split("_")
+    for words in (last, re.split(r"[-_.]", (dataset_file or "").lower())):
+        found = [word for word in words if word in _LENGTHS]
+        if found:
+            return found[-1]
+    return None
+
+
+def argument(args: Mapping[str, Any], field: str) -> Any:
+    """A data set argument: `dataset_args` (from 1.9.1) overrides the field of the same name."""
+    own = args.get("dataset_args")
+    if isinstance(own, dict) and own.get(field) is not None:
+        return own[field]
+    return args.get(field)

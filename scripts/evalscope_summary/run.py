@@ -1,0 +1,419 @@
+"""Reading one run folder into a record: the normalized values of its row, and its problems."""
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import formats, jsonfile, labels
+from .columns import FILLED, PERCENTILE_COLUMNS, is_type
+from .database import Totals, UnreadableDatabase, connect, rows, totals
+from .problems import Problem, Severity, printable
+
+Values = dict[str, Any]
+"""Column name → value in the column's type and unit; empty cells are left out."""
+
+_COUNTS = ("requests", "succeeded", "failed", "stream_requests", "non_stream_requests")
+_SHOWN = 40  # characters of a wrong value that a message quotes
+
+
+@dataclass
+class Record:
+    """What was read from a run folder.
+
+    Attributes:
+        run: path below the results tree.
+        values: cells of the run's row, as evalscope reported them.
+        filled: cells that were computed from the request rows because no file has them (with the narrower
+            `evalscope_at_least` and `evalscope_below` that this shows); None if the rows were not asked for.
+        prompt_characters: length of the prompt given as text, None if there was none.
+        fingerprint: digest of the bytes of args, summary and percentiles; empty for a skipped run.
+        problems: rows of `summary_problems`; those of `fill_problems` only hold together with `filled`.
+    """
+
+    run: str
+    values: Values = field(default_factory=dict)
+    filled: Values | None = None
+    prompt_characters: int | None = None
+    fingerprint: str = ""
+    problems: list[Problem] = field(default_factory=list)
+    fill_problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the run is not in the table."""
+        return any(problem.severity == "skipped" for problem in self.problems)
+
+    def note(self, severity: Severity, code: str, file: str, message: str) -> None:
+        """Add a problem of this run."""
+        self.problems.append(Problem(severity, code, printable(self.run), file, message))
+
+
+def read_run(root: Path, run: str, present: Iterable[str], fill: bool) -> Record:
+    """Read a run folder. Bad input becomes problems of the record, never an exception.
+
+    Args:
+        root: the results tree.
+        run: path of the folder below it.
+        present: which of `formats.SOURCE_FILES` were found there.
+        fill: compute percentiles that no file has from the request rows.
+    """
+    record = Record(run, filled={} if fill else None)
+    folder = root / run
+    present = set(present)
+    missing = [name for name in formats.REQUIRED_FILES if name not in present]
+    for name in missing:
+        record.note("skipped", "incomplete", name, _incomplete_message(name))
+    if missing:
+        return record
+    digest = hashlib.sha256()
+    summary = _read_object(record, folder, formats.SUMMARY, digest)
+    args = _read_object(record, folder, formats.ARGS, digest)
+    if summary is None or args is None:
+        return record
+    if not _has_request_count(summary):
+        keys = " or ".join(f"`{key}`" for key in formats.SUMMARY_KEYS["requests"])
+        message = f"it has no count of requests ({keys}): no summary of a release from 0.7.0 on"
+        record.note("skipped", "unknown-format", formats.SUMMARY, message)
+        return record
+    _Reading(record, folder, summary, args, present, digest).read(fill)
+    return record
+
+
+def _incomplete_message(name: str) -> str:
+    return f"{name} is missing: the test was stopped, or goes on; run it again, or remove the folder"
+
+
+def _read_object(record: Record, folder: Path, name: str, digest: Any) -> dict[str, Any] | None:
+    try:
+        content, data = jsonfile.read(folder / name)
+    except jsonfile.UnreadableJson as error:
+        record.note("skipped", "unreadable-json", name, f"{error}; copy it again, or run the test again")
+        return None
+    digest.update(len(data).to_bytes(8) + data)
+    if not isinstance(content, dict):
+        message = f"it holds a JSON {type(content).__name__} where evalscope writes an object"
+        record.note("skipped", "unknown-format", name, message)
+        return None
+    return content
+
+
+def _has_request_count(summary: Mapping[str, Any]) -> bool:
+    value = next((summary[key] for key in formats.SUMMARY_KEYS["requests"] if key in summary), None)
+    return is_type(value, "integer") and value >= 0
+
+
+class _Reading:
+    """The steps of reading one complete run, and what they share."""
+
+    def __init__(
+        self,
+        record: Record,
+        folder: Path,
+        summary: Mapping[str, Any],
+        args: Mapping[str, Any],
+        present: set[str],
+        digest: Any,
+    ) -> None:
+        self.record = record
+        self.values = record.values
+        self.folder = folder
+        self.summary = summary
+        self.args = args
+        self.present = present
+        self.digest = digest
+        self.out_of_range: dict[str, list[str]] = {}
+        self.input_only = formats.is_input_only(args.get("api") if isinstance(args.get("api"), str) else None)
+        self.reported: dict[tuple[int, str], float | None] = {}
+        """(percentile, metric) → number in the file's unit; None where the file says NaN."""
+        self.percentile_rows: list[dict[str, Any]] = []
+        self.percentiles_readable = True
+
+    def read(self, fill: bool) -> None:
+        """Read everything, in the order in which later steps need earlier ones."""
+        self.read_percentiles()
+        self.record.fingerprint = self.digest.hexdigest()
+        self.add_labels()
+        self.add_summary()
+        self.add_percentiles()
+        self.check_counts()
+        succeeded = self.values.get("succeeded") != 0
+        if not succeeded:
+            message = "no request succeeded, so the performance cells are empty; look into the log for the reason"
+            self.record.note("warning", "no-successful-requests", formats.SUMMARY, message)
+        if formats.DATABASE in self.present:
+            try:
+                with connect(self.folder) as connection:
+                    found = totals(connection)
+                    self.add_totals(found)
+                    window = self.find_window(found)
+                    if fill and succeeded and self.percentiles_readable and self.missing():
+                        self.fill(window, found, connection)
+            except UnreadableDatabase as error:
+                message = f"{error}; its cells (GPU memory, percentiles that no file has) stay empty"
+                self.record.note("warning", "unreadable-database", formats.DATABASE, message)
+                window = self.find_window(None)
+        else:
+            window = self.find_window(None)
+        self.set("evalscope_at_least", window.at_least)
+        self.set("evalscope_below", window.below)
+        if succeeded:
+            self.derive_throughput(window)
+        for file, keys in self.out_of_range.items():
+            message = f"no usable value for {', '.join(keys)}: these cells stay empty"
+            self.record.note("warning", "value-out-of-range", file, message)
+
+    # --- single values ---
+
+    def set(self, column: str, value: Any) -> None:
+        if value is not None and value != "":
+            self.values[column] = value
+
+    def wrong(self, file: str, key: str, value: Any) -> None:
+        shown = f"{value!r:.{_SHOWN}}" if isinstance(value, int | float) else f"a {type(value).__name__}"
+        self.out_of_range.setdefault(file, []).append(f"`{key}` ({shown})")
+
+    def number(self, file: str, key: str, value: Any) -> float | None:
+        """A metric in the column's unit; None for a sentinel, and for what can't be one, which is noted."""
+        if value is None:
+            return None
+        if not is_type(value, "float"):
+            self.wrong(file, key, value)
+            return None
+        if formats.is_sentinel(value, key):
+            return None
+        if not math.isfinite(value) or value < 0:
+            self.wrong(file, key, value)
+            return None
+        return float(value) / formats.divisor(key)
+
+    def count(self, file: str, key: str, value: Any, unlimited: Iterable[int] = ()) -> int | None:
+        """A count or limit; None where it is one of `unlimited`, and for what can't be one, which is noted."""
+        if value is None or value in unlimited:
+            return None
+        if not is_type(value, "integer") or value < 0:
+            self.wrong(file, key, value)
+            return None
+        return int(value)
+
+    def text(self, key: str) -> str | None:
+        """A text argument, with lone surrogates (no UTF-8) shown as escapes."""
+        value = self.args.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.wrong(formats.ARGS, key, value)
+            return None
+        return printable(value)
+
+    # --- steps ---
+
+    def add_labels(self) -> None:
+        args = self.args
+        name = self.text("alias") or self.text("name")
+        model = self.text("model")
+        where = labels.place(self.record.run, self.text("name"))
+        dataset_path = self.text("dataset_path")
+        dataset_file = labels.file_name(dataset_path) if dataset_path else None
+        self.set("timestamp", where.timestamp)
+        self.set("config", printable(where.config or name or where.name_folder or model or ""))
+        self.set("model", model)
+        self.set("name", name)
+        self.set("api", self.text("api"))
+        self.set("dataset", self.text("dataset"))
+        self.set("dataset_file", dataset_file)
+        self.set("run", printable(self.record.run))
+        self.record.prompt_characters = labels.prompt_characters(args.get("prompt"))
+        self.set("number", self.count(formats.ARGS, "number", args.get("number")))
+        limits = args.get("max_tokens")
+        low, high = limits if isinstance(limits, list) and len(limits) == 2 else (None, limits)
+        self.set("max_tokens", self.count(formats.ARGS, "max_tokens", high))
+        self.set("max_tokens_low", self.count(formats.ARGS, "max_tokens", low))
+        for field_ in ("min_tokens", "min_prompt_length", "max_prompt_length", "prefix_length"):
+            limit = self.count(formats.ARGS, field_, labels.argument(args, field_), unlimited=(0,))
+            unlimited = field_ == "max_prompt_length" and (limit or 0) >= formats.PROMPT_LENGTH_UNLIMITED
+            self.set(field_, None if unlimited else limit)
+        self.set("parallel", self.requested("parallel", "integer"))
+        self.set("rate", self.requested("rate", "float"))
+        if not self.input_only:
+            self.values["stream"] = args.get("stream") is True
+
+    def requested(self, column: str, column_type: str) -> Any:
+        """Concurrency or request rate: the summary's, else the args'; -1 means there is no such limit."""
+        key = next((k for k in formats.SUMMARY_KEYS[column] if self.summary.get(k) is not None), None)
+        file, key, value = (
+            (formats.SUMMARY, key, self.summary[key]) if key else (formats.ARGS, column, self.args.get(column))
+        )
+        if value == formats.UNLIMITED:
+            return None
+        return self.count(file, key, value) if column_type == "integer" else self.number(file, key, value)
+
+    def add_summary(self) -> None:
+        """The averages and counts of `benchmark_summary.json`."""
+        listed = self.summary.get(formats.NOT_APPLICABLE)
+        not_applicable = set(v for v in listed if isinstance(v, str)) if isinstance(listed, list) else set()
+        for column in (*_COUNTS, *(c for c in formats.SUMMARY_KEYS if c not in _COUNTS)):
+            keys = formats.SUMMARY_KEYS[column]
+            if column in ("parallel", "rate") or (self.input_only and column in formats.GENERATION_COLUMNS):
+                continue
+            key = next((k for k in keys if k in self.summary), None)
+            if key is None or key in not_applicable:
+                continue
+            value = self.summary[key]
+            if column in _COUNTS:
+                self.set(column, self.count(formats.SUMMARY, key, value))
+                continue
+            if value == 0 and (
+                column in formats.ZERO_IS_NOT_APPLICABLE or (column == "input_throughput" and not self.input_only)
+            ):
+                continue
+            if self.values.get("succeeded") == 0:
+                # no request succeeded: only the duration means something, and 0.0 stands for none (1.1.1 to 1.11.0)
+                if column == "time_taken" and value != 0:
+                    self.set(column, self.number(formats.SUMMARY, key, value))
+                continue
+            self.set(column, self.number(formats.SUMMARY, key, value))
+
+    def read_percentiles(self) -> None:
+        """Read `benchmark_percentile.json`, if it is there, into `percentile_rows`."""
+        name = formats.PERCENTILE
+        if name not in self.present:
+            return
+        try:
+            content, data = jsonfile.read(self.folder / name)
+        except jsonfile.UnreadableJson as error:
+            self.percentiles_readable = False
+            self.record.note("warning", "unreadable-json", name, f"{error}; the percentile cells stay empty")
+            return
+        self.digest.update(len(data).to_bytes(8) + data)
+        if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+            self.percentiles_readable = False
+            message = "it is no list of rows, as evalscope writes it; the percentile cells stay empty"
+            self.record.note("warning", "unknown-format", name, message)
+            return
+        self.percentile_rows = content
+
+    def add_percentiles(self) -> None:
+        """The cells of the percentile file, and what it reports in its own unit."""
+        if self.values.get("succeeded") == 0:
+            return
+        for row in self.percentile_rows:
+            label = next((row[key] for key in formats.PERCENTILE_LABELS if key in row), None)
+            percent = formats.percentile_label(label)
+            if percent is None:
+                continue
+            for metric in formats.PERCENTILE_KEYS:
+                key = formats.percentile_key(metric, row)
+                if key is None:
+                    continue
+                value = row[key]
+                pair = (percent, metric)
+                if isinstance(value, float) and math.isnan(value):
+                    self.reported[pair] = None
+                    continue
+                number = self.number(formats.PERCENTILE, key, value)
+                self.reported[pair] = float(value) if number is not None else None
+                self.set_percentile(self.values, pair, number)
+
+    def set_percentile(self, values: Values, pair: tuple[int, str], number: float | None) -> None:
+        """Set a percentile cell, unless it means "not applicable" or there is no such column."""
+        percent, metric = pair
+        column = PERCENTILE_COLUMNS.get(pair)
+        applies = not (self.input_only and metric in formats.GENERATION_PERCENTILES)
+        zero = number == 0 and metric in formats.ZERO_PERCENTILE_IS_NOT_APPLICABLE
+        if column and number is not None and applies and not zero:
+            values[column] = number
+
+    def check_counts(self) -> None:
+        requests, succeeded, failed = (self.values.get(c) for c in ("requests", "succeeded", "failed"))
+        if succeeded is not None and failed is not None and succeeded + failed != requests:
+            message = f"{succeeded} succeeded + {failed} failed requests are not the {requests} requests it counts"
+            self.record.note("warning", "counts-disagree", formats.SUMMARY, message)
+
+    def add_totals(self, found: Totals) -> None:
+        """GPU memory from the database, and whether it counts the same requests."""
+        if found.gpu_memory and self.values.get("succeeded") != 0:
+            for column, memory in zip(("avg_gpu_memory", "max_gpu_memory", "min_gpu_memory"), found.gpu_memory):
+                self.set(column, self.number(formats.DATABASE, "max_gpu_memory_cost", memory))
+        requests, succeeded = self.values.get("requests"), self.values.get("succeeded")
+        if requests != found.requests or succeeded not in (None, found.succeeded):
+            message = (
+                f"it holds {found.requests} requests, {found.succeeded} of them successful;"
+                f" {formats.SUMMARY} counts {requests} and {succeeded}"
+            )
+            self.record.note("warning", "counts-disagree", formats.DATABASE, message)
+
+    def find_window(self, found: Totals | None) -> formats.Window:
+        return formats.window(
+            self.args,
+            self.summary,
+            self.percentile_rows,
+            found.columns if found else (),
+            found.failed_without_end if found else False,
+        )
+
+    def missing(self) -> list[tuple[int, str]]:
+        """The percentiles that the file does not report and the request rows can give."""
+        return [
+            pair
+            for pair in FILLED
+            if pair not in self.reported and not (self.input_only and pair[1] in formats.GENERATION_PERCENTILES)
+        ]
+
+    def fill(self, window: formats.Window, found: Totals, connection: Any) -> None:
+        """Compute the missing percentiles, and learn from the rank rule which release it was."""
+        from . import percentiles  # imports numpy, which most runs of some releases don't need
+
+        own = percentiles.lists(rows(connection, found.columns), window)
+        decimals = formats.percentile_decimals(window)
+        reported = {pair: number for pair, number in self.reported.items() if number is not None}
+        rule = percentiles.rank_rule(own, reported, decimals, window)
+        filled: Values = {}
+        for percent, metric in self.missing():
+            number = percentiles.percentile(own.values[metric], percent, rule.nearest, decimals)
+            if number is not None:
+                self.set_percentile(filled, (percent, metric), percentiles.in_seconds(number, metric, window))
+        narrower = formats.Window(window.at_least, window.below)
+        if rule.decided and window.at_least == "1.10.0":
+            if rule.nearest:
+                narrower.written_since(formats.NEAREST_RANK_SINCE)
+            else:
+                narrower.written_before(formats.NEAREST_RANK_SINCE)
+        filled["evalscope_at_least"] = narrower.at_least
+        if narrower.below:
+            filled["evalscope_below"] = narrower.below
+        self.record.filled = filled
+        if rule.disagreeing:
+            message = (
+                f"{', '.join(rule.disagreeing)}: the request rows in {formats.DATABASE} give other percentiles than"
+                " the file by either rank rule, so the two are not of the same run, or one was edited"
+            )
+            self.record.fill_problems.append(
+                Problem("warning", "percentiles-disagree", printable(self.record.run), formats.PERCENTILE, message)
+            )
+
+    def derive_throughput(self, window: formats.Window) -> None:
+        """Total throughput where the release has none, and all three where it divided by the wrong time."""
+        values = self.values
+        seconds, succeeded = values.get("time_taken"), values.get("succeeded")
+        tokens_in, tokens_out = values.get("input_tokens"), values.get("output_tokens")
+        derived: dict[str, float] = {}
+        if seconds and succeeded and not self.input_only:
+            derived["request_throughput"] = succeeded / seconds
+            if tokens_out is not None:
+                derived["output_throughput"] = tokens_out * succeeded / seconds
+                if tokens_in is not None:
+                    derived["total_throughput"] = (tokens_in + tokens_out) * succeeded / seconds
+        if formats.throughput_is_wrong(window):
+            columns = ("output_throughput", "total_throughput", "request_throughput")
+            written = ", ".join(f"{column} {values.pop(column, 'empty')}" for column in columns)
+            values.update({column: derived[column] for column in columns if column in derived})
+            message = (
+                "evalscope 1.1.1 to 1.3.0 divided throughput by the wrong time;"
+                f" corrected from tokens, requests and duration. It had written {written}"
+            )
+            self.record.note("warning", "corrected-throughput", formats.SUMMARY, message)
+        elif not any(key in self.summary for key in formats.SUMMARY_KEYS["total_throughput"]):
+            self.set("total_throughput", derived.get("total_throughput"))

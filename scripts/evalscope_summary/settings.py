@@ -1,0 +1,48 @@
+"""The configuration: `config/config.schema.json` is the one home of its keys, defaults and descriptions."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+
+SCHEMA = Path(__file__).parents[2] / "config" / "config.schema.json"
+
+
+class WrongConfiguration(Exception):
+    """The configuration can't be used; the text names the key, what was found and what is expected."""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of the configuration."""
+    content: dict[str, Any] = json.loads(SCHEMA.read_text("utf-8"))
+    return content
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a configuration and add the defaults of the keys that it lacks.
+
+    Raises:
+        WrongConfiguration: for an unknown key, or a value of the wrong type or range.
+    """
+    rules = schema()
+    for key in config:
+        if key not in rules["properties"]:
+            close = difflib.get_close_matches(str(key), rules["properties"], 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"the keys are {', '.join(rules['properties'])}"
+            raise WrongConfiguration(f"configuration: there is no key {key!r}; {hint}")
+    try:
+        result: dict[str, Any] = fastjsonschema.compile(rules)(json.loads(json.dumps(dict(config))))
+    except (fastjsonschema.JsonSchemaValueException, TypeError) as error:
+        if isinstance(error, TypeError):
+            raise WrongConfiguration(f"configuration: {error}") from error
+        key = ".".join(error.path[1:2])
+        rule = rules["properties"].get(key, {})
+        expected = rule.get("enum") or f"{rule.get('type')}, such as {json.dumps(rule.get('default'))}"
+        raise WrongConfiguration(
+            f"configuration: {key!r} is {json.dumps(config.get(key))}: {error.message.removeprefix('data.')}."
+            f" Expected: {expected} ({rule.get('description', '')})"
+        ) from error
+    return result

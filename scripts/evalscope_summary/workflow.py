@@ -1,0 +1,123 @@
+"""What the Snakefile needs while it is parsed: paths, commands, and the discovery of runs."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import discovery, settings
+from .inventory import ConflictingUse, WorkFolder, inventories, sources_digest
+
+
+class EmptyTree(Exception):
+    """There is no run although there were runs before; the text says what to do."""
+
+
+UserErrors = (settings.WrongConfiguration, discovery.MissingTree, ConflictingUse, EmptyTree)
+"""Exceptions whose text is all that a user needs."""
+
+# What a rule depends on besides its input: the program's modules, and keys of the configuration.
+_RULES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "merge": (("tables", "columns", "labels", "problems"), ("columns", "fill_percentiles", "prompt_long_chars")),
+    "stats": (("stats", "tables", "columns"), ("columns", "group_by")),
+    "export": (("tables", "columns"), ("columns",)),
+}
+
+
+def default_batches(config: Mapping[str, Any]) -> int:
+    """The number of batches in the configuration; what is wrong with it is said by `Flow`."""
+    batches = config.get("batches", settings.schema()["properties"]["batches"]["default"])
+    return batches if isinstance(batches, int) and 0 < batches <= 256 else 1
+
+
+class Flow:
+    """The workflow's files and commands for one configuration.
+
+    All paths are for Snakemake: braces in them are doubled.
+
+    Args:
+        config: Snakemake's configuration.
+        batches: names of the batches, in order (`1-of-8`, …).
+        checkout: folder of the Snakefile.
+
+    Raises:
+        WrongConfiguration: see `settings.complete`.
+    """
+
+    def __init__(self, config: Mapping[str, Any], batches: Sequence[str], checkout: str) -> None:
+        self.config = settings.complete(config)
+        self.batches = batches
+        self.checkout = checkout
+        self.output: str = self.config["output"]
+        self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"])
+        self.strict: bool = self.config["strict"]
+        self.strict_stamp = literal(str(self.folder.settings(self.output, "strict").with_suffix(".passed")))
+        self.targets = [
+            *(self.table(table, format_) for table in self.config["tables"] for format_ in self.config["formats"]),
+            self.table("problems", "csv"),
+        ]
+
+    def inventory(self, batch: str) -> str:
+        """Path of a batch's inventory; the batch may be a wildcard."""
+        return literal(str(self.folder.inventory("@"))).replace("@.json", f"{batch}.json")
+
+    def stamp(self, batch: str) -> str:
+        """Path of a batch's stamp; the batch may be a wildcard."""
+        return literal(str(self.folder.stamp(""))) + f"/{batch}"
+
+    def settings(self, rule: str) -> str:
+        """Path of what a rule depends on besides its input."""
+        return literal(str(self.folder.settings(self.output, rule)))
+
+    def table(self, table: str, format_: str) -> str:
+        """Path of a table; both may be wildcards."""
+        return f"{literal(self.output)}_{table}.{format_}"
+
+    def program(self, name: str) -> str:
+        """The beginning of a command that runs one of the programs, with the interpreter that runs Snakemake."""
+        return literal(f"{shlex.quote(sys.executable)} {shlex.quote(os.path.join(self.checkout, 'scripts', name))}")
+
+    def discover(self) -> None:
+        """Find the runs, and write the inventories and settings that changed.
+
+        Raises:
+            MissingTree: there is no results tree.
+            EmptyTree: there is no run in it, although there are records of runs.
+            ConflictingUse: another use of the workflow in this process wants other contents.
+        """
+        config = self.config
+        files = [self.folder.inventory(batch) for batch in self.batches]
+        rule_settings = {
+            self.folder.settings(self.output, rule): {key: config[key] for key in keys}
+            | {"program": sources_digest(modules)}
+            for rule, (modules, keys) in _RULES.items()
+        }
+        if not os.path.isdir(config["results_dir"]):
+            discovery.discover(config["results_dir"])  # says what is wrong, before anything is written
+        if not self.folder.lock([*files, *rule_settings]):
+            print("evalscope-summary: another run is under way here; using the runs that it found", file=sys.stderr)
+            return
+        tree = discovery.discover(config["results_dir"], config["exclude"], (config["work_dir"], self.output))
+        if not tree.runs and not config["allow_empty"] and self.folder.records.exist():
+            raise EmptyTree(
+                f"no run was found below {config['results_dir']!r}, but there were runs before: is a share not mounted?"
+                " Nothing was changed. If the runs are gone for good, set `allow_empty: true`"
+            )
+        if not tree.runs:
+            print(f"evalscope-summary: no run was found below {config['results_dir']!r}", file=sys.stderr)
+        found = inventories(config["results_dir"], tree, config["fill_percentiles"], len(self.batches))
+        self.folder.update(dict(zip(self.batches, found, strict=True)), rule_settings, self.existing_tables())
+
+    def existing_tables(self) -> list[Path]:
+        """The tables that were made earlier."""
+        folder, name = os.path.split(self.output)
+        if not os.path.isdir(folder or "."):
+            return []
+        return [Path(entry.path) for entry in os.scandir(folder or ".") if entry.name.startswith(f"{name}_")]
+
+
+def literal(text: str) -> str:
+    """A text that Snakemake takes literally."""
+    return text.replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,29 @@
+"""Compute summary_stats from summary_raw. Run by rule `stats`."""
+
+import argparse
+import json
+from pathlib import Path
+
+from evalscope_summary.columns import raw_columns, stats_columns
+from evalscope_summary.stats import statistics
+from evalscope_summary.tables import WrongTable, read_csv, write_csv
+
+
+def main() -> None:
+    """Group the runs, and write one row per group."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("settings", type=Path, help="JSON file with columns and group_by")
+    parser.add_argument("raw", type=Path, help="summary_raw.csv")
+    parser.add_argument("stats", type=Path, help="summary_stats.csv to write")
+    options = parser.parse_args()
+    settings = json.loads(options.settings.read_bytes())
+    which = settings["columns"]
+    try:
+        rows = statistics(read_csv(options.raw, raw_columns(which)), which, settings["group_by"])
+    except WrongTable as error:
+        parser.exit(1, f"{error}\n")
+    write_csv(options.stats, stats_columns(which), rows)
+
+
+if __name__ == "__main__":
+    main()
