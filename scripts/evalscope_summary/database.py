@@ -7,6 +7,7 @@ otherwise, and never `SELECT *`. Pickled columns are never read.
 
 from __future__ import annotations  # array.array is generic only from Python 3.12 on
 
+import itertools
 import os
 import shutil
 import sqlite3
@@ -157,7 +158,7 @@ def rows(connection: sqlite3.Connection, columns: frozenset[str]) -> Rows:
         if len(row) > len(numbers) and row[-1] is not None:
             times = _numbers(row[-1], lists)
             result.intervals.extend(
-                times if lists == "inter_token_latencies" else (b - a for a, b in zip(times, times[1:], strict=False))
+                times if lists == "inter_token_latencies" else (b - a for a, b in itertools.pairwise(times))
             )
     return result
 

@@ -181,7 +181,7 @@ class WorkFolder:
 
     @classmethod
     def of(cls, work_dir: str, results_dir: str) -> "WorkFolder":
-        """The work folder of a tree; the path is taken as given, so that a project can be moved or mounted elsewhere."""
+        """The work folder of a tree; its path is taken as given, so that a project can be moved with both."""
         return cls(Path(work_dir) / hashlib.sha256(os.fsencode(os.path.normpath(results_dir))).hexdigest()[:16])
 
     def inventory(self, batch: str) -> Path:
@@ -211,7 +211,7 @@ class WorkFolder:
         if key in _locks:
             return True
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = open(self.path / "lock", "w")
+        lock = open(self.path / "lock", "w")  # noqa: SIM115: held until the process ends
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

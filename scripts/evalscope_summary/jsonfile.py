@@ -61,7 +61,9 @@ def read(path: Path) -> tuple[Any, bytes]:
     except UnicodeDecodeError as error:
         raise UnreadableJson("it is neither UTF-8 nor GB18030 text") from error
     except json.JSONDecodeError as error:
-        raise UnreadableJson(f"{error.msg} at line {error.lineno}, column {error.colno}: cut off, or damaged") from error
+        raise UnreadableJson(
+            f"{error.msg} at line {error.lineno}, column {error.colno}: cut off, or damaged"
+        ) from error
     except ValueError as error:
         raise UnreadableJson(str(error)) from error
 

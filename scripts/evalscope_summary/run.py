@@ -64,9 +64,11 @@ def read_run(root: Path, run: str, present: Iterable[str], fill: bool) -> Record
     folder = root / run
     present = set(present)
     missing = [name for name in formats.REQUIRED_FILES if name not in present]
-    for name in missing:
-        record.note("skipped", "incomplete", name, _incomplete_message(name))
     if missing:
+        message = (
+            f"{' and '.join(missing)} missing: the test was stopped, or goes on; run it again, or remove the folder"
+        )
+        record.note("skipped", "incomplete", missing[0], message)
         return record
     digest = hashlib.sha256()
     summary = _read_object(record, folder, formats.SUMMARY, digest)
@@ -80,10 +82,6 @@ def read_run(root: Path, run: str, present: Iterable[str], fill: bool) -> Record
         return record
     _Reading(record, folder, summary, args, present, digest).read(fill)
     return record
-
-
-def _incomplete_message(name: str) -> str:
-    return f"{name} is missing: the test was stopped, or goes on; run it again, or remove the folder"
 
 
 def _read_object(record: Record, folder: Path, name: str, digest: Any) -> dict[str, Any] | None:
@@ -102,7 +100,7 @@ def _read_object(record: Record, folder: Path, name: str, digest: Any) -> dict[s
 
 def _has_request_count(summary: Mapping[str, Any]) -> bool:
     value = next((summary[key] for key in formats.SUMMARY_KEYS["requests"] if key in summary), None)
-    return is_type(value, "integer") and value >= 0
+    return value is not None and is_type(value, "integer") and value >= 0
 
 
 class _Reading:
@@ -253,7 +251,7 @@ class _Reading:
     def add_summary(self) -> None:
         """The averages and counts of `benchmark_summary.json`."""
         listed = self.summary.get(formats.NOT_APPLICABLE)
-        not_applicable = set(v for v in listed if isinstance(v, str)) if isinstance(listed, list) else set()
+        not_applicable = {v for v in listed if isinstance(v, str)} if isinstance(listed, list) else set()
         for column in (*_COUNTS, *(c for c in formats.SUMMARY_KEYS if c not in _COUNTS)):
             keys = formats.SUMMARY_KEYS[column]
             if column in ("parallel", "rate") or (self.input_only and column in formats.GENERATION_COLUMNS):
@@ -319,7 +317,7 @@ class _Reading:
 
     def set_percentile(self, values: Values, pair: tuple[int, str], number: float | None) -> None:
         """Set a percentile cell, unless it means "not applicable" or there is no such column."""
-        percent, metric = pair
+        metric = pair[1]
         column = PERCENTILE_COLUMNS.get(pair)
         applies = not (self.input_only and metric in formats.GENERATION_PERCENTILES)
         zero = number == 0 and metric in formats.ZERO_PERCENTILE_IS_NOT_APPLICABLE
@@ -335,7 +333,9 @@ class _Reading:
     def add_totals(self, found: Totals) -> None:
         """GPU memory from the database, and whether it counts the same requests."""
         if found.gpu_memory and self.values.get("succeeded") != 0:
-            for column, memory in zip(("avg_gpu_memory", "max_gpu_memory", "min_gpu_memory"), found.gpu_memory):
+            for column, memory in zip(
+                ("avg_gpu_memory", "max_gpu_memory", "min_gpu_memory"), found.gpu_memory, strict=True
+            ):
                 self.set(column, self.number(formats.DATABASE, "max_gpu_memory_cost", memory))
         requests, succeeded = self.values.get("requests"), self.values.get("succeeded")
         if requests != found.requests or succeeded not in (None, found.succeeded):

@@ -94,7 +94,7 @@ def _cell(value: Any) -> Any:
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A table as CSV: UTF-8, `\\n`, empty cells for None, `true`/`false`, floats in shortest round-trip form."""
+    """A table as CSV: UTF-8, line feeds, empty cells for None, `true`/`false`, floats in shortest round-trip form."""
     text = io.StringIO()
     writer = csv.writer(_LineFeeds(text), lineterminator="\r\n")
     writer.writerow(header)

@@ -1,0 +1,53 @@
+# Two commands do all: `make example` runs the workflow on the bundled results, `make test` runs the tests.
+# Both first install what is locked into an environment of their own; all they need is Python 3.11+ and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+DEV ?= .venv-dev
+CORES ?= all
+
+.PHONY: example test lint format docs lock clean
+
+example: $(VENV)/installed  ## run the workflow on example/results
+	$(VENV)/bin/snakemake --cores $(CORES) --directory example
+	@echo
+	@echo "Tables: example/summary_raw.csv (a row per run), example/summary_stats.csv (a row per repeated test),"
+	@echo "        example/summary_problems.csv (what was left out, and why)"
+
+test: $(DEV)/installed  ## run all tests
+	$(DEV)/bin/python -m pytest -n auto
+
+lint: $(DEV)/installed  ## check style, types and the workflow
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/snakefmt --check Snakefile
+	$(DEV)/bin/mypy
+	$(DEV)/bin/python scripts/document.py --check
+	$(DEV)/bin/snakemake --lint --directory example
+
+format: $(DEV)/installed  ## format the code
+	$(DEV)/bin/ruff check --fix .
+	$(DEV)/bin/ruff format .
+	$(DEV)/bin/snakefmt Snakefile
+
+docs: $(DEV)/installed  ## rewrite the generated parts of README and config/
+	$(DEV)/bin/python scripts/document.py
+
+lock:  ## pin what pyproject.toml asks for (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra dev pyproject.toml -o requirements-dev.lock
+
+clean:  ## remove environments and what `make example` made
+	rm -rf $(VENV) $(DEV) example/.snakemake example/.evalscope-summary example/summary_*
+
+$(VENV)/installed: requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+$(DEV)/installed: requirements-dev.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(DEV)
+	$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@

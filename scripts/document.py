@@ -1,0 +1,120 @@
+"""Rewrite the generated parts of the documentation: the columns in both READMEs, the keys in config/README.md, and
+config/config.yaml. They come from the column table and the configuration's schema.
+
+    document.py           rewrite them
+    document.py --check   exit with 1 if one of them is out of date
+"""
+
+import argparse
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from evalscope_summary.columns import PERCENTILE_METRICS, STANDARD, Column
+from evalscope_summary.settings import schema
+
+ROOT = Path(__file__).parents[1]
+_BEGIN, _END = "<!-- generated: {} -->", "<!-- end of generated -->"
+
+
+def columns_table(translations: dict[str, str], head: str, pattern: str) -> str:
+    """The columns as a Markdown table; the 60 percentile columns are six lines with a `P`.
+
+    Args:
+        translations: description → translated description; empty for English.
+        head: the header cells, separated by ` | `.
+        pattern: what a percentile's description begins with.
+    """
+    lines = [f"| {head} |", "| --- | --- | --- | --- |"]
+    percentiles_done = False
+    for column in STANDARD:
+        if column.metric:
+            if not percentiles_done:
+                percentiles_done = True
+                for metric in PERCENTILE_METRICS:
+                    text = translations[metric.description] if translations else metric.description
+                    name = f"10p_{metric.suffix}` … `99p_{metric.suffix}"
+                    lines.append(_line(Column(name, "float", metric.unit, f"{pattern}{text}"), {}))
+            continue
+        lines.append(_line(column, translations))
+    return "\n".join(lines)
+
+
+def _line(column: Column, translations: dict[str, str]) -> str:
+    description = translations[column.description] if translations else column.description
+    return f"| `{column.name}` | {column.type} | {column.unit} | {description} |"
+
+
+def keys_table() -> str:
+    """The configuration's keys as a Markdown table."""
+    lines = ["| key | default | what it does |", "| --- | --- | --- |"]
+    for key, rule in schema()["properties"].items():
+        if "default" not in rule:
+            continue
+        default = json.dumps(rule["default"])
+        if key == "group_by":
+            default = "all of them"
+        values = rule.get("enum") or rule.get("items", {}).get("enum")
+        allowed = f" Values: {', '.join(f'`{value}`' for value in values)}." if values else ""
+        lines.append(f"| `{key}` | {default} | {rule['description']}{allowed} |")
+    return "\n".join(lines)
+
+
+def configuration() -> str:
+    """An example configuration file: every key with its default, commented out."""
+    lines = [
+        "# Every key with its default. Copy this file to config/config.yaml of the folder that you work in (or pass it",
+        "# with --configfile), and uncomment what you change. config/README.md says more.",
+        "",
+    ]
+    for key, rule in schema()["properties"].items():
+        if "default" not in rule:
+            continue
+        words, line = rule["description"].split(), "#"
+        for word in words:
+            if len(line) + len(word) > 115:
+                lines.append(line)
+                line = "#"
+            line += f" {word}"
+        value = f"{key}: {json.dumps(rule['default'])}"
+        lines += [line, value if key == "results_dir" else f"# {value}", ""]
+    return "\n".join(lines)
+
+
+def between_markers(name: str, content: str) -> Callable[[str], str]:
+    """A function that replaces what stands between the markers of `name` in a text."""
+    begin = _BEGIN.format(name)
+    found = re.compile(f"{re.escape(begin)}.*?{re.escape(_END)}", re.DOTALL)
+    return lambda text: found.sub(lambda _: f"{begin}\n\n{content}\n\n{_END}", text)
+
+
+def main() -> None:
+    """Rewrite or check all generated parts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would change")
+    check = parser.parse_args().check
+    chinese = json.loads((ROOT / "config" / "columns.zh.json").read_text("utf-8"))
+    english = columns_table({}, "column | type | unit | meaning", "percentile of the ")
+    generated: dict[str, Callable[[str], str]] = {
+        "README.md": between_markers("columns", english),
+        "README.zh-CN.md": between_markers("columns", columns_table(chinese, "列 | 类型 | 单位 | 含义", "百分位数：")),
+        "config/README.md": between_markers("keys", keys_table()),
+        "config/config.yaml": lambda _: configuration(),
+    }
+    stale = []
+    for name, change in generated.items():
+        path = ROOT / name
+        old = path.read_text("utf-8") if path.exists() else ""
+        new = change(old)
+        if new != old:
+            stale.append(name)
+            if not check:
+                path.write_text(new, "utf-8")
+    if stale:
+        print(f"{'out of date, run `make docs`' if check else 'rewritten'}: {', '.join(stale)}")
+    parser.exit(bool(stale) and check)
+
+
+if __name__ == "__main__":
+    main()
