@@ -31,6 +31,11 @@ def library():
     return importlib.import_module(f"{name}.workflow")
 
 
+def uses_environments(workflow):
+    """Whether rules run in the environments that they name (`--sdm conda`), not in the one that runs Snakemake."""
+    return bool(workflow.deployment_settings and workflow.deployment_settings.deployment_method)
+
+
 scattergather:
     evalscope_runs=library().default_batches(config),
 
@@ -38,7 +43,7 @@ scattergather:
 BATCHES = gather.evalscope_runs("{scatteritem}")
 
 try:
-    flow = library().Flow(config, BATCHES, HERE)
+    flow = library().Flow(config, BATCHES, HERE, uses_environments(workflow))
     if workflow.is_main_process:  # a job's process parses this file too, and must not walk the tree
         flow.discover()
 except library().UserErrors as error:
@@ -54,12 +59,12 @@ localrules:
     strict,
 
 
+# The default: the `tables` in the `formats` of the configuration.
 rule evalscope_summary:
-    """The default: the `tables` in the `formats` of the configuration."""
+    default_target: True
     input:
         flow.targets,
         local(flow.strict_stamp) if flow.strict else [],
-    default_target: True
 
 
 rule extract:
@@ -69,8 +74,12 @@ rule extract:
         local(flow.inventory("{scatteritem}")),
     output:
         touch(local(flow.stamp("{scatteritem}"))),
+    log:
+        local(flow.log("extract-{scatteritem}")),
+    conda:
+        "envs/evalscope-summary.yaml"
     shell:
-        flow.program("extract.py") + " {input:q} {wildcards.scatteritem:q}"
+        flow.program("extract.py", "{input:q} {wildcards.scatteritem:q}")
 
 
 rule merge:
@@ -82,8 +91,15 @@ rule merge:
     output:
         raw=flow.table("raw", "csv"),
         problems=flow.table("problems", "csv"),
+    log:
+        local(flow.log("merge")),
+    conda:
+        "envs/evalscope-summary.yaml"
     shell:
-        flow.program("merge.py") + " {input.settings:q} {input.inventories:q} --raw {output.raw:q} --problems {output.problems:q}"
+        flow.program(
+            "merge.py",
+            "{input.settings:q} {input.inventories:q} --raw {output.raw:q} --problems {output.problems:q}",
+        )
 
 
 rule stats:
@@ -94,8 +110,12 @@ rule stats:
         strict=local(flow.strict_stamp) if flow.strict else [],
     output:
         flow.table("stats", "csv"),
+    log:
+        local(flow.log("stats")),
+    conda:
+        "envs/evalscope-summary.yaml"
     shell:
-        flow.program("stats.py") + " {input.settings:q} {input.raw:q} {output:q}"
+        flow.program("stats.py", "{input.settings:q} {input.raw:q} {output:q}")
 
 
 rule export:
@@ -106,10 +126,14 @@ rule export:
         strict=local(flow.strict_stamp) if flow.strict else [],
     output:
         flow.table("{table}", "{format}"),
+    log:
+        local(flow.log("export-{table}-{format}")),
     wildcard_constraints:
         format="json",
+    conda:
+        "envs/evalscope-summary.yaml"
     shell:
-        flow.program("export.py") + " {input.settings:q} {input.table:q} {wildcards.table} {output:q}"
+        flow.program("export.py", "{input.settings:q} {input.table:q} {wildcards.table} {output:q}")
 
 
 rule strict:
@@ -118,5 +142,9 @@ rule strict:
         rules.merge.output.problems,
     output:
         touch(local(flow.strict_stamp)),
+    log:
+        local(flow.log("strict")),
+    conda:
+        "envs/evalscope-summary.yaml"
     shell:
-        flow.program("strict.py") + " {input:q}"
+        flow.program("strict.py", "{input:q}")

@@ -211,7 +211,7 @@ class WorkFolder:
         if key in _locks:
             return True
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = open(self.path / "lock", "w")  # noqa: SIM115: held until the process ends
+        lock = open(self.path / "lock", "w")  # noqa: SIM115 (held until the process ends)
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

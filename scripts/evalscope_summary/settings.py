@@ -33,8 +33,9 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             close = difflib.get_close_matches(str(key), rules["properties"], 1)
             hint = f"did you mean {close[0]!r}?" if close else f"the keys are {', '.join(rules['properties'])}"
             raise WrongConfiguration(f"configuration: there is no key {key!r}; {hint}")
+    given = {key: _boolean(value, rules["properties"][key]) for key, value in config.items()}
     try:
-        result: dict[str, Any] = fastjsonschema.compile(rules)(json.loads(json.dumps(dict(config))))
+        result: dict[str, Any] = fastjsonschema.compile(rules)(json.loads(json.dumps(given)))
     except (fastjsonschema.JsonSchemaValueException, TypeError) as error:
         if isinstance(error, TypeError):
             raise WrongConfiguration(f"configuration: {error}") from error
@@ -46,3 +47,10 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             f" Expected: {expected} ({rule.get('description', '')})"
         ) from error
     return result
+
+
+def _boolean(value: Any, rule: Mapping[str, Any]) -> Any:
+    """`--config strict=true` reaches us as text: Snakemake 9 takes only `True` for a truth value there."""
+    if rule.get("type") == "boolean" and isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower(), value)
+    return value

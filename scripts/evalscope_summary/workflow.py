@@ -41,15 +41,17 @@ class Flow:
         config: Snakemake's configuration.
         batches: names of the batches, in order (`1-of-8`, …).
         checkout: folder of the Snakefile.
+        environments: rules run in the environments that they name.
 
     Raises:
         WrongConfiguration: see `settings.complete`.
     """
 
-    def __init__(self, config: Mapping[str, Any], batches: Sequence[str], checkout: str) -> None:
+    def __init__(self, config: Mapping[str, Any], batches: Sequence[str], checkout: str, environments: bool) -> None:
         self.config = settings.complete(config)
         self.batches = batches
         self.checkout = checkout
+        self.environments = environments
         self.output: str = self.config["output"]
         self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"])
         self.strict: bool = self.config["strict"]
@@ -75,9 +77,19 @@ class Flow:
         """Path of a table; both may be wildcards."""
         return f"{literal(self.output)}_{table}.{format_}"
 
-    def program(self, name: str) -> str:
-        """The beginning of a command that runs one of the programs, with the interpreter that runs Snakemake."""
-        return literal(f"{shlex.quote(sys.executable)} {shlex.quote(os.path.join(self.checkout, 'scripts', name))}")
+    def log(self, name: str) -> str:
+        """Path of a rule's log; the name may hold wildcards."""
+        return literal(str(self.folder.path / "logs" / self.folder.settings(self.output, "").parent.name)) + f"/{name}"
+
+    def program(self, name: str, arguments: str) -> str:
+        """A rule's command: what the program says goes to the terminal and into the rule's log.
+
+        It is run by the interpreter that runs Snakemake, as `python` may be another one where its environment was
+        not activated.
+        """
+        python = "python" if self.environments else sys.executable
+        command = f"{shlex.quote(python)} {shlex.quote(os.path.join(self.checkout, 'scripts', name))}"
+        return f"{literal(command)} {arguments} 2>&1 | tee {{log:q}} >&2"
 
     def discover(self) -> None:
         """Find the runs, and write the inventories and settings that changed.
