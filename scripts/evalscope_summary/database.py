@@ -8,6 +8,7 @@ otherwise, and never `SELECT *`. Pickled columns are never read.
 from __future__ import annotations  # array.array is generic only from Python 3.12 on
 
 import itertools
+import math
 import os
 import shutil
 import sqlite3
@@ -52,10 +53,10 @@ class Totals:
 
 @dataclass
 class Rows:
-    """The successful requests of a run, as parallel lists in the order of the database; NaN where a value is missing.
+    """The successful requests of a run, as parallel lists in the order of the database.
 
-    Seconds and tokens, in every release. `intervals` pools the times between the chunks of all replies. A list is
-    empty if the database has no such column.
+    Seconds and tokens, in every release; NaN where a value is missing, or can't be one (negative, infinite, a text).
+    `intervals` pools the times between the chunks of all replies.
     """
 
     latency: array[float] = field(default_factory=lambda: array("d"))
@@ -148,14 +149,13 @@ def rows(connection: sqlite3.Connection, columns: frozenset[str]) -> Rows:
         sqlite3.Error: the file is damaged (`connect` turns it into UnreadableDatabase).
     """
     result = Rows()
-    numbers = [name for name in _NUMBERS if name in columns]
     lists = "inter_token_latencies" if "inter_token_latencies" in columns else "chunk_times"
-    wanted = [*numbers, *([lists] if lists in columns else [])]
-    targets = [getattr(result, name) for name in numbers]
+    wanted = [name if name in columns else "NULL" for name in (*_NUMBERS, lists)]
+    targets = [getattr(result, name) for name in _NUMBERS]
     for row in connection.execute(f"SELECT {', '.join(wanted)} FROM result WHERE {_OK}"):
-        for target, value in zip(targets, row, strict=False):
-            target.append(value if isinstance(value, int | float) else float("nan"))
-        if len(row) > len(numbers) and row[-1] is not None:
+        for target, value in zip(targets, row[:-1], strict=True):
+            target.append(value if isinstance(value, int | float) and 0 <= value < math.inf else math.nan)
+        if row[-1] is not None:
             times = _numbers(row[-1], lists)
             result.intervals.extend(
                 times if lists == "inter_token_latencies" else (b - a for a, b in itertools.pairwise(times))
@@ -166,6 +166,6 @@ def rows(connection: sqlite3.Connection, columns: frozenset[str]) -> Rows:
 def _numbers(text: object, column: str) -> list[float]:
     try:
         values = parse(text.encode() if isinstance(text, str) else b"")
-        return [float(v) for v in values]
+        return [float(v) if math.isfinite(v) else math.nan for v in values]
     except (ValueError, TypeError) as error:
         raise UnreadableDatabase(f"column `{column}` holds something else than a JSON list of numbers") from error

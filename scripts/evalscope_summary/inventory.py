@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -222,6 +223,10 @@ class WorkFolder:
                     lock.close()
                     return False
                 time.sleep(0.1)
+            except OSError as error:  # a file system without locks: two starts at once are the user's care
+                print(f"evalscope-summary: {self.path} can't be locked ({error.strerror})", file=sys.stderr)
+                _locks[key] = lock
+                return True
 
     def update(
         self,

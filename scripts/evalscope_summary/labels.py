@@ -1,6 +1,7 @@
 """The labels of a run that come from where it lies and from its arguments."""
 
 import re
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,8 @@ def _without_level(folders: Sequence[str]) -> Sequence[str]:
 
 def file_name(path: str) -> str:
     """The last component of a path as written on any system."""
+    if "://" in path:
+        path = urllib.parse.urlsplit(path).path  # a URL's user and query may hold keys
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 

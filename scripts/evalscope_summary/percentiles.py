@@ -28,18 +28,23 @@ class Lists:
     scrambled: frozenset[str]
 
 
-def lists(rows: Rows, window: formats.Window) -> Lists:
+def lists(rows: Rows, columns: frozenset[str], window: formats.Window) -> Lists:
     """The value lists of a run, over the population of its release.
 
     TTFT, TPOT and decode are over the streamed rows from 1.10.0 on (all rows if none is streamed), the others over
     all. TPOT before 0.17.1 is chunk time / output tokens.
+
+    Args:
+        rows: the successful requests.
+        columns: the columns that the database has.
+        window: which releases can have written the run.
     """
     latency, first = np.array(rows.latency), np.array(rows.first_chunk_latency)
     prompt, completion = np.array(rows.prompt_tokens), np.array(rows.completion_tokens)
     tpot = np.array(rows.time_per_output_token)
     streamed = np.array(rows.is_stream) == 1
     scale = formats.percentile_scale(window)
-    if not len(tpot):
+    if "time_per_output_token" not in columns:
         tpot = _divide(np.array(rows.chunk_time), completion)
     elif streamed.any() and window.certainly_since("1.13.0"):
         tpot[tpot == 0] = np.nan  # replies of one token
@@ -62,8 +67,6 @@ def lists(rows: Rows, window: formats.Window) -> Lists:
 
 
 def _divide(dividend: Values, divisor: Values) -> Values:
-    if len(dividend) != len(divisor):  # a column is missing
-        return np.array([])
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(divisor == 0, np.nan, dividend / divisor)
 

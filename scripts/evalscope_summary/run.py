@@ -286,7 +286,9 @@ class _Reading:
             self.record.note("warning", "unreadable-json", name, f"{error}; the percentile cells stay empty")
             return
         self.digest.update(len(data).to_bytes(8) + data)
-        if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        if not isinstance(content, list) or not all(
+            isinstance(row, dict) and _label(row) is not None for row in content
+        ):
             self.percentiles_readable = False
             message = "it is no list of rows, as evalscope writes it; the percentile cells stay empty"
             self.record.note("warning", "unknown-format", name, message)
@@ -298,8 +300,7 @@ class _Reading:
         if self.values.get("succeeded") == 0:
             return
         for row in self.percentile_rows:
-            label = next((row[key] for key in formats.PERCENTILE_LABELS if key in row), None)
-            percent = formats.percentile_label(label)
+            percent = _label(row)
             if percent is None:
                 continue
             for metric in formats.PERCENTILE_KEYS:
@@ -366,7 +367,7 @@ class _Reading:
         """Compute the missing percentiles, and learn from the rank rule which release it was."""
         from . import percentiles  # imports numpy, which most runs of some releases don't need
 
-        own = percentiles.lists(rows(connection, found.columns), window)
+        own = percentiles.lists(rows(connection, found.columns), found.columns, window)
         decimals = formats.percentile_decimals(window)
         reported = {pair: number for pair, number in self.reported.items() if number is not None}
         rule = percentiles.rank_rule(own, reported, decimals, window)
@@ -417,3 +418,8 @@ class _Reading:
             self.record.note("warning", "corrected-throughput", formats.SUMMARY, message)
         elif not any(key in self.summary for key in formats.SUMMARY_KEYS["total_throughput"]):
             self.set("total_throughput", derived.get("total_throughput"))
+
+
+def _label(row: Mapping[str, Any]) -> int | None:
+    """The percentile that a row of `benchmark_percentile.json` is of, None if it says none."""
+    return formats.percentile_label(next((row[key] for key in formats.PERCENTILE_LABELS if key in row), None))

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import discovery, settings
 from .inventory import ConflictingUse, WorkFolder, inventories, sources_digest
+from .tables import WRITERS
 
 
 class EmptyTree(Exception):
@@ -124,10 +125,8 @@ class Flow:
 
     def existing_tables(self) -> list[Path]:
         """The tables that were made earlier."""
-        folder, name = os.path.split(self.output)
-        if not os.path.isdir(folder or "."):
-            return []
-        return [Path(entry.path) for entry in os.scandir(folder or ".") if entry.name.startswith(f"{name}_")]
+        endings = ["problems.csv", *(f"{table}.{format_}" for table in ("raw", "stats") for format_ in WRITERS)]
+        return [path for path in (Path(f"{self.output}_{ending}") for ending in endings) if path.exists()]
 
 
 def literal(text: str) -> str:
