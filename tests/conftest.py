@@ -1,0 +1,360 @@
+"""Small result trees, and a real Snakemake around them that counts which runs are read."""
+
+import ast
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+sys.path.insert(0, str(CHECKOUT / "scripts"))
+
+from evalscope_summary.columns import raw_columns, stats_columns  # noqa: E402
+from evalscope_summary.discovery import discover  # noqa: E402
+from evalscope_summary.run import read_run  # noqa: E402
+from evalscope_summary.settings import complete  # noqa: E402
+from evalscope_summary.stats import statistics  # noqa: E402
+from evalscope_summary.tables import merge, sort_problems, write_csv, write_problems  # noqa: E402
+
+MIXED = Path(__file__).parent / "fixtures" / "trees" / "mixed"
+"""Ten small real run folders of six releases: two pairs of repeats, one run without a success, one that was killed."""
+
+TABLES = ("summary_raw.csv", "summary_stats.csv", "summary_problems.csv")
+NOTHING_TO_DO = "Nothing to be done"
+
+# Imported by every Python that the workflow starts: notes who opens files of a run, and can stop a process there.
+_WATCH = '''
+import os, sys, time
+
+_log, _stop, _seen = os.environ.get("WATCH_LOG"), os.environ.get("WATCH_STOP"), set()
+
+def _watch(event, args):
+    if event not in ("open", "sqlite3.connect") or not isinstance(args[0], (str, bytes, os.PathLike)):
+        return
+    path = os.fsdecode(args[0]).removeprefix("file:")
+    if "/benchmark_" not in path:
+        return
+    run = os.path.dirname(os.path.abspath(path))
+    if run in _seen:
+        return
+    _seen.add(run)
+    line = ascii((os.getpid(), run)) + "\\n"
+    with open(_log, "a") as file:
+        file.write(line)
+    if _stop:
+        with open(_log) as file:
+            number = len(file.readlines())
+        if number >= int(_stop):
+            open(_log + ".held", "w").close()
+            while not os.path.exists(_log + ".go"):
+                time.sleep(0.02)
+
+if _log:
+    sys.addaudithook(_watch)
+'''
+
+
+@dataclass
+class Outcome:
+    """What one Snakemake did.
+
+    Attributes:
+        status: its exit status.
+        text: all that it and its jobs printed.
+        read: the runs whose record was written.
+    """
+
+    status: int
+    text: str
+    read: set[str]
+
+    @property
+    def jobs(self) -> Counter[str]:
+        """How often each rule ran, or would run."""
+        return Counter(re.findall(r"^(?:local)?rule (\w+):$", self.text, re.MULTILINE))
+
+    def fails_with(self, *words: str) -> None:
+        """Check that it failed with a message for users."""
+        assert self.status != 0, self.text
+        assert "Traceback" not in self.text
+        for word in words:
+            assert word in self.text, f"{word!r} is not in:\n{self.text}"
+
+
+@dataclass
+class Project:
+    """A user's folder: a results tree in it, and the workflow in a checkout elsewhere.
+
+    Attributes:
+        folder: the working directory.
+        checkout: where the Snakefile is.
+        arguments: further arguments of every Snakemake that is started here.
+        results: the tree, relative to `folder`.
+        settings: the configuration that `clean_tables` should assume.
+    """
+
+    folder: Path
+    checkout: Path
+    watch: Path
+    arguments: tuple[str, ...] = ()
+    results: str = "results"
+    settings: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def tree(self) -> Path:
+        """The results tree."""
+        return self.folder / self.results
+
+    def command(self, *arguments: str) -> list[str]:
+        """A Snakemake command line; the target goes first."""
+        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(self.checkout / "Snakefile")]
+        return [*snakemake, "--cores", "2", *arguments, *self.arguments]
+
+    def environment(self, stop_at: int | None = None) -> dict[str, str]:
+        """The environment of a Snakemake here; `stop_at`: hold the process that opens so many runs."""
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        environment["PYTHONPATH"] = str(self.watch)
+        environment["WATCH_LOG"] = str(self.log)
+        if stop_at is not None:
+            environment["WATCH_STOP"] = str(stop_at)
+        return environment
+
+    @property
+    def log(self) -> Path:
+        """Where the watch notes who opens a run."""
+        return self.folder.with_name(f"{self.folder.name}.opened")
+
+    def snakemake(self, *arguments: str, succeeds: bool | None = True) -> Outcome:
+        """Run Snakemake, and check what holds always: the tree stays as it is, and no run is read twice or in vain."""
+        before = self.record_files()
+        trees = self.tree_states()
+        self.log.unlink(missing_ok=True)
+        outcome = self.meanwhile(*arguments)
+        outcome.read = {run for path, (run, state) in self.record_files().items() if before.get(path) != (run, state)}
+        opened = self.opened()
+        assert set(opened) <= outcome.read, f"opened, but no record was written:\n{outcome.text}"
+        assert all(count == 1 for count in opened.values()), f"read more than once: {opened}"
+        assert self.tree_states() == trees, "the results tree was changed"
+        if succeeds is not None:
+            assert (outcome.status == 0) == succeeds, outcome.text
+        return outcome
+
+    def meanwhile(self, *arguments: str) -> Outcome:
+        """Run Snakemake beside another one that `start` started; nothing is counted."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            timeout=120,
+        )
+        return Outcome(done.returncode, done.stdout, set())
+
+    def start(self, *arguments: str, stop_at: int) -> "subprocess.Popen[bytes]":
+        """Start Snakemake in a process group of its own, and return when it holds at its `stop_at`-th run."""
+        for path in (self.log, self.held, self.go):
+            path.unlink(missing_ok=True)
+        process = subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(stop_at),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 60
+        while not self.held.exists():
+            assert process.poll() is None, "it ended before it read so many runs"
+            assert time.monotonic() < deadline, "it didn't read so many runs"
+            time.sleep(0.02)
+        return process
+
+    @property
+    def held(self) -> Path:
+        """Exists when the process of `start` holds."""
+        return Path(f"{self.log}.held")
+
+    @property
+    def go(self) -> Path:
+        """Lets the process of `start` go on."""
+        return Path(f"{self.log}.go")
+
+    def refresh(self, *arguments: str) -> Outcome:
+        """What a user does after a change: dry run, run, dry run; the tables must be those of a clean run."""
+        tables = self.tables()
+        dry = self.snakemake(*arguments, "-n")
+        assert dry.read == set(), "the dry run read runs"
+        assert self.tables() == tables, "the dry run changed tables"
+        real = self.snakemake(*arguments)
+        assert self.tables() == self.clean_tables()
+        assert (NOTHING_TO_DO in dry.text) == (NOTHING_TO_DO in real.text), "the dry run said something else"
+        again = self.snakemake(*arguments, "-n")
+        if "--forceall" not in arguments:
+            assert NOTHING_TO_DO in again.text, again.text
+        return real
+
+    def tables(self) -> dict[str, bytes]:
+        """The tables that there are."""
+        return {name: (self.folder / name).read_bytes() for name in TABLES if (self.folder / name).exists()}
+
+    def clean_tables(self) -> dict[str, bytes]:
+        """The tables of the tree as it is now, made without any memory of earlier runs."""
+        return clean_tables(self.tree, self.settings, self.watch)
+
+    def record_files(self) -> dict[Path, tuple[str, tuple[int, int]]]:
+        """Record file → its run, and what changes when it is written again."""
+        found = {}
+        for path in self.folder.glob("*/*/records/*/*.json"):
+            status = path.stat()
+            run = json.loads(json.loads(path.read_bytes())["run"])
+            found[path] = (run, (status.st_ino, status.st_mtime_ns))
+        return found
+
+    def record(self, run: str) -> Path:
+        """The record file of a run."""
+        return next(path for path, (name, _) in self.record_files().items() if name == run)
+
+    def opened(self) -> Counter[str]:
+        """Run → how many processes opened its files."""
+        if not self.log.exists():
+            return Counter()
+        root = f"{self.tree}/"
+        readers = {ast.literal_eval(line) for line in self.log.read_text("ascii").splitlines()}
+        return Counter(run.removeprefix(root) for _, run in readers if run.startswith(root))
+
+    def tree_states(self) -> dict[str, tuple[int, int]]:
+        """Path below the tree → size and mtime."""
+        return tree_state(self.tree)
+
+    def runs(self) -> set[str]:
+        """All run folders of the tree."""
+        return {str(path.parent.relative_to(self.tree)) for path in self.tree.rglob("benchmark_data.db")}
+
+    def configure(self, **settings: object) -> None:
+        """Write a configuration file."""
+        self.settings = settings
+        (self.folder / "config").mkdir(exist_ok=True)
+        (self.folder / "config" / "config.yaml").write_text(json.dumps(settings))
+
+    def change(self, run: str, mtime_ns: int | None = None) -> None:
+        """Change one number in a run's summary, but not the file's size."""
+        path = self.tree / run / "benchmark_summary.json"
+        text, changes = re.subn(r'("Average latency \(s\)": 0\.)(\d)', _other_digit, path.read_text())
+        assert changes == 1
+        path.write_text(text)
+        if mtime_ns is not None:
+            os.utime(path, ns=(mtime_ns, mtime_ns))
+
+
+def _other_digit(match: re.Match[str]) -> str:
+    return match[1] + str((int(match[2]) + 1) % 10)
+
+
+def tree_state(folder: Path) -> dict[str, tuple[int, int]]:
+    """Path below a folder → size and mtime, of everything in it."""
+    found = {}
+    for path in folder.rglob("*"):
+        status = path.lstat()
+        found[str(path)] = (status.st_size if path.is_file() else 0, status.st_mtime_ns)
+    return found
+
+
+def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> dict[str, bytes]:
+    """The three tables of a tree, made in this process by the library alone."""
+    config = complete(settings)
+    found = discover(str(tree), config["exclude"])
+    fill, columns = config["fill_percentiles"], config["columns"]
+    records = [read_run(tree, run, signature, fill) for run, signature in found.runs.items()]
+    rows, problems = merge(records, fill, config["prompt_long_chars"])
+    path = scratch / "table.csv"
+    made = {}
+    write_csv(path, raw_columns(columns), rows)
+    made["summary_raw.csv"] = path.read_bytes()
+    write_csv(path, stats_columns(columns), statistics(rows, columns, config["group_by"]))
+    made["summary_stats.csv"] = path.read_bytes()
+    write_problems(path, sort_problems([*problems, *found.problems.values()]))
+    made["summary_problems.csv"] = path.read_bytes()
+    return made
+
+
+def copy_checkout(target: Path) -> Path:
+    """Copy what a user of the workflow needs."""
+    skip = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(CHECKOUT / "scripts", target / "scripts", ignore=skip)
+    shutil.copytree(CHECKOUT / "config", target / "config", ignore=skip)
+    shutil.copytree(CHECKOUT / "envs", target / "envs")
+    shutil.copy2(CHECKOUT / "Snakefile", target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def watch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for PYTHONPATH that makes every Python note the runs that it opens."""
+    folder = tmp_path_factory.mktemp("watch")
+    (folder / "sitecustomize.py").write_text(_WATCH)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workflow, in a folder where nobody edits it while tests run."""
+    return copy_checkout(tmp_path_factory.mktemp("checkout") / "evalscope-summary")
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, checkout: Path, watch: Path) -> Project:
+    """A project with the tree `mixed` in which the tables were made once."""
+    project = Project(tmp_path_factory.mktemp("template") / "project", checkout, watch)
+    shutil.copytree(MIXED, project.tree)
+    outcome = project.snakemake()
+    assert outcome.read == project.runs()
+    assert project.tables() == project.clean_tables()
+    return project
+
+
+@pytest.fixture
+def new_project(tmp_path: Path, checkout: Path, watch: Path) -> Iterator[Callable[..., Project]]:
+    """Makes projects with results and no tables yet: from a tree, or empty."""
+
+    def make(tree: Path | None = MIXED, results: str = "results", name: str = "project") -> Project:
+        project = Project(tmp_path / name, checkout, watch, results=results)
+        project.folder.mkdir(exist_ok=True)
+        if tree:
+            shutil.copytree(tree, project.tree)
+        return project
+
+    yield make
+
+
+@pytest.fixture
+def built(tmp_path: Path, template: Project) -> Project:
+    """A project with the tree `mixed` whose tables are up to date."""
+    folder = tmp_path / "project"
+    shutil.copytree(template.folder, folder)
+    return Project(folder, template.checkout, template.watch)
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a process with all that it started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def rows_of(table: Path) -> Sequence[dict[str, str]]:
+    """The rows of a CSV table."""
+    with open(table, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,105 @@
+"""The plain command, run as a user runs it."""
+
+import contextlib
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+COMMAND = [sys.executable, str(CHECKOUT / "scripts" / "evalscope_aggregator.py")]
+RESULTS = CHECKOUT / "example" / "results"
+
+
+def run(folder: Path, *arguments: str, locale: str = "C.UTF-8") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LC_ALL": locale, "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
+
+
+def test_writes_the_same_bytes_as_the_workflow(tmp_path: Path) -> None:
+    (tmp_path / "results").symlink_to(RESULTS)
+    targets = ["summary_raw.csv", "summary_stats.csv", "summary_raw.json", "summary_stats.json"]
+    workflow = ["-m", "snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), "--cores", "2"]
+    subprocess.run([sys.executable, *workflow, *targets], cwd=tmp_path, check=True, capture_output=True)
+    for format_ in ("csv", "json"):
+        assert run(tmp_path, "--output", "plain", "--format", format_).returncode == 0
+    for name in [*targets, "summary_problems.csv"]:
+        plain = tmp_path / name.replace("summary", "plain")
+        assert plain.read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+def test_speaks_english(tmp_path: Path) -> None:
+    done = run(tmp_path, "--results-dir", str(RESULTS))
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert lines[0] == "Found 15 test result folders"
+    assert "Processed: evalscope-1.4.2/p4_n20_dp_short/20261124_020307" in lines
+    assert lines[-5:-3] == ["Collected 14 raw data records", "1 problems, see summary_problems.csv"]
+    assert lines[-3:] == [
+        "Exported raw data to: summary_raw.csv",
+        "Exported stats data to: summary_stats.csv",
+        "Data summary complete!",
+    ]
+    assert "p2_n40_killed" in done.stderr
+
+
+def test_speaks_the_originals_chinese_under_a_chinese_locale(tmp_path: Path) -> None:
+    done = run(tmp_path, "--results-dir", str(RESULTS), locale="zh_CN.UTF-8")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "发现 15 个测试结果目录"
+    assert "已处理: evalscope-1.4.2/p4_n20_dp_short/20261124_020307" in lines
+    assert "成功收集 14 条原始数据记录" in lines
+    assert "已导出 raw 数据到: summary_raw.csv" in lines
+    assert lines[-1] == "数据汇总完成！"
+
+
+@pytest.mark.parametrize(("data_type", "made"), [("raw", {"summary_raw.csv"}), ("stats", {"summary_stats.csv"})])
+def test_writes_only_the_tables_asked_for_and_the_problems(tmp_path: Path, data_type: str, made: set[str]) -> None:
+    assert run(tmp_path, "--results-dir", str(RESULTS), "--data-type", data_type).returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == {*made, "summary_problems.csv"}
+
+
+def test_a_missing_tree_is_status_1_and_says_what_to_do(tmp_path: Path) -> None:
+    done = run(tmp_path)
+    assert done.returncode == 1
+    assert "./results" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tree_without_a_readable_run_is_status_1_and_lists_the_problems(tmp_path: Path) -> None:
+    shutil.copytree(RESULTS / "evalscope-1.12.0" / "p2_n40_killed", tmp_path / "results" / "killed")
+    done = run(tmp_path)
+    assert done.returncode == 1
+    assert "No data found, exiting" in done.stdout
+    assert "incomplete" in (tmp_path / "summary_problems.csv").read_text("utf-8")
+    assert not (tmp_path / "summary_raw.csv").exists()
+
+
+def test_wrong_usage_is_status_2(tmp_path: Path) -> None:
+    done = run(tmp_path, "--format", "xml")
+    assert done.returncode == 2
+    assert "--format" in done.stderr
+
+
+def test_shows_a_progress_bar_on_a_terminal(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    done = subprocess.run(
+        [*COMMAND, "--results-dir", str(RESULTS)], cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs, check=True
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # a terminal without its other side ends with an error
+        while part := os.read(ours, 65536):
+            shown += part
+    os.close(ours)
+    assert b"15/15" in shown
+    assert b"Processed" not in done.stdout

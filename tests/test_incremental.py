@@ -1,0 +1,355 @@
+"""What is read again after a change, with a real Snakemake: each test counts the runs, and compares the tables with
+those of a clean run. `Project.refresh` also makes a dry run before and after."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from conftest import MIXED, NOTHING_TO_DO, TABLES, Outcome, Project, copy_checkout, rows_of, stop, tree_state
+
+CONFIG = "1.4.2/p1_n5_dp_short"
+RUN = f"{CONFIG}/20261124_021947/mock-7b"
+ITS_REPEAT = f"{CONFIG}/20261124_021949/mock-7b"
+NEW_RUN = f"{CONFIG}/20261201_120000/mock-7b"
+DAY = 86_400_000_000_000
+
+
+@pytest.fixture(params=["default", "mtime"])
+def project(request: pytest.FixtureRequest, built: Project) -> Project:
+    """A built project, under Snakemake's default rerun triggers and under `mtime` alone."""
+    if request.param == "mtime":
+        built.arguments = ("--rerun-triggers", "mtime")
+    return built
+
+
+def add_run(project: Project) -> None:
+    """Put a new repeat of `RUN` into the tree."""
+    shutil.copytree(project.tree / RUN, project.tree / NEW_RUN)
+    project.change(NEW_RUN)
+
+
+def work_files(project: Project, kind: str) -> list[Path]:
+    """The inventories, stamps, … of a project."""
+    return sorted(project.folder.glob(f".evalscope-summary/*/{kind}/*"))
+
+
+def batch_of(project: Project, run: str) -> str:
+    """The name of the batch whose inventory has a run."""
+    return next(path.stem for path in work_files(project, "inventory") if f'"{run}"' in path.read_text())
+
+
+def test_nothing_changed_runs_no_job(project: Project) -> None:
+    before = tree_state(project.folder / ".evalscope-summary")
+    outcome = project.refresh()
+    assert outcome.read == set()
+    assert NOTHING_TO_DO in outcome.text
+    assert not outcome.jobs
+    assert tree_state(project.folder / ".evalscope-summary") == before
+
+
+def test_an_added_run_is_the_only_one_read(project: Project) -> None:
+    add_run(project)
+    assert project.refresh().read == {NEW_RUN}
+    assert NEW_RUN in (project.folder / "summary_raw.csv").read_text()
+
+
+def test_a_changed_run_is_the_only_one_read(project: Project) -> None:
+    project.change(RUN)
+    outcome = project.refresh()
+    assert outcome.read == {RUN}
+    assert outcome.jobs["extract"] == 1
+
+
+def test_a_run_changed_with_an_older_mtime_is_read(project: Project) -> None:
+    project.change(RUN, mtime_ns=1_000_000_000_000_000_000)
+    assert project.refresh().read == {RUN}
+
+
+def test_a_run_changed_with_a_newer_mtime_than_the_tables_will_have_is_read(project: Project) -> None:
+    project.change(RUN, mtime_ns=time.time_ns() + DAY)
+    assert project.refresh().read == {RUN}
+
+
+def test_a_touched_but_unchanged_run_is_read_at_most_itself(project: Project) -> None:
+    (project.tree / RUN / "benchmark_summary.json").touch()
+    assert project.refresh().read <= {RUN}
+
+
+def test_a_database_that_changed_alone_is_noticed(project: Project) -> None:
+    (project.tree / RUN / "benchmark_data.db").unlink()
+    assert project.refresh().read == {RUN}
+
+
+def test_a_percentile_file_that_appears_later_is_read(project: Project) -> None:
+    file = project.tree / RUN / "benchmark_percentile.json"
+    content = file.read_bytes()
+    file.unlink()
+    without = project.refresh()
+    assert without.read == {RUN}
+    file.write_bytes(content)
+    assert project.refresh().read == {RUN}
+
+
+def test_an_incomplete_run_that_becomes_complete_moves_from_the_problems_to_the_table(project: Project) -> None:
+    killed = "1.12.0/p2_n40_killed/20261124_020809/slow/parallel_2_number_40"
+    assert killed in (project.folder / "summary_problems.csv").read_text()
+    for name in ("benchmark_args.json", "benchmark_summary.json"):
+        shutil.copy(project.tree / RUN / name, project.tree / killed)
+    assert project.refresh().read == {killed}
+    assert killed in (project.folder / "summary_raw.csv").read_text()
+
+
+def test_a_deleted_run_leaves_the_table_and_nothing_is_read(project: Project) -> None:
+    record = project.record(RUN)
+    shutil.rmtree(project.tree / RUN)
+    assert project.refresh().read == set()
+    assert RUN not in (project.folder / "summary_raw.csv").read_text()
+    assert not record.exists()
+
+
+def test_a_deleted_config_leaves_the_table_and_nothing_is_read(project: Project) -> None:
+    shutil.rmtree(project.tree / CONFIG)
+    assert project.refresh().read == set()
+    assert CONFIG not in (project.folder / "summary_raw.csv").read_text()
+
+
+def test_a_renamed_config_is_read_under_its_new_name(project: Project) -> None:
+    (project.tree / CONFIG).rename(project.tree / "renamed")
+    assert project.refresh().read == {"renamed/20261124_021947/mock-7b", "renamed/20261124_021949/mock-7b"}
+
+
+def test_a_deleted_record_costs_nothing_until_the_table_needs_it(project: Project) -> None:
+    project.record(RUN).unlink()
+    outcome = project.refresh()
+    assert outcome.read == set()
+    assert NOTHING_TO_DO in outcome.text
+    project.configure(columns="all")
+    assert project.refresh().read == {RUN}
+
+
+def test_a_damaged_record_is_made_again_when_the_table_needs_it(project: Project) -> None:
+    record = project.record(RUN)
+    record.write_bytes(record.read_bytes()[:100])
+    project.configure(columns="all")
+    read = project.snakemake("-n").read | project.snakemake().read
+    assert read == {RUN}
+    assert project.tables() == project.clean_tables()
+
+
+def test_a_deleted_stamp_makes_the_tables_again_and_reads_nothing(project: Project) -> None:
+    (project.folder / work_files(project, "extracted")[0].parent / batch_of(project, RUN)).unlink()
+    outcome = project.refresh()
+    assert outcome.read == set()
+    assert outcome.jobs["extract"] == 1
+
+
+def test_deleted_records_and_a_changed_run_are_read_once_each(project: Project) -> None:
+    for folder in work_files(project, "records"):
+        shutil.rmtree(folder)
+    project.change(RUN)
+    assert project.refresh().read == project.runs()
+
+
+def test_a_deleted_work_folder_is_made_again(project: Project) -> None:
+    shutil.rmtree(project.folder / ".evalscope-summary")
+    assert project.refresh().read == project.runs()
+
+
+def test_a_deleted_table_is_made_again_and_nothing_is_read(project: Project) -> None:
+    (project.folder / "summary_stats.csv").unlink()
+    outcome = project.refresh()
+    assert outcome.read == set()
+    assert outcome.jobs["merge"] == 0
+    (project.folder / "summary_problems.csv").unlink()
+    assert project.refresh().read == set()
+
+
+def test_a_deleted_snakemake_folder_reads_nothing(project: Project) -> None:
+    shutil.rmtree(project.folder / ".snakemake")
+    assert project.refresh().read == set()
+
+
+def test_forceall_reads_nothing(project: Project) -> None:
+    outcome = project.refresh("--forceall")
+    assert outcome.read == set()
+    assert outcome.jobs["extract"] == 8
+
+
+def test_another_grouping_makes_the_statistics_alone(project: Project) -> None:
+    project.configure(group_by=["model", "parallel"])
+    outcome = project.refresh()
+    assert outcome.read == set()
+    assert outcome.jobs == {"stats": 1, "evalscope_summary": 1}
+
+
+def test_another_number_of_batches_reads_nothing(project: Project) -> None:
+    outcome = project.refresh("--set-scatter", "evalscope_runs=3")
+    assert outcome.read == set()
+    add_run(project)
+    assert project.refresh("--set-scatter", "evalscope_runs=3").read == {NEW_RUN}
+    assert project.refresh().read == set()
+
+
+def test_going_back_to_an_earlier_number_of_batches_takes_the_runs_of_now(project: Project) -> None:
+    """The inventories of then are as the tree is again, but the tables in between were made of another tree."""
+    add_run(project)
+    project.snakemake("--set-scatter", "evalscope_runs=3")
+    shutil.rmtree(project.tree / NEW_RUN)
+    assert project.refresh().read == set()
+
+
+def test_going_back_to_an_earlier_tree_takes_its_runs(project: Project) -> None:
+    """The inventories of either tree never change, but the same tables are made of both."""
+    shutil.copytree(MIXED / "1.9.1", project.folder / "other" / "1.9.1")
+    project.snakemake("--config", "results_dir=other")
+    assert len(rows_of(project.folder / "summary_raw.csv")) == 1
+    project.refresh()
+
+
+def test_switching_percentile_filling_off_and_on_reads_nothing(project: Project) -> None:
+    filled = project.tables()["summary_raw.csv"]
+    project.configure(fill_percentiles=False)
+    assert project.refresh().read == set()
+    assert project.tables()["summary_raw.csv"] != filled
+    project.configure()
+    assert project.refresh().read == set()
+    assert project.tables()["summary_raw.csv"] == filled
+
+
+def test_an_excluded_run_leaves_the_table_and_nothing_is_read(project: Project) -> None:
+    project.configure(exclude=["0.8.0", "*/20261124_021947"])
+    assert project.refresh().read == set()
+    assert RUN not in (project.folder / "summary_raw.csv").read_text()
+    project.configure()
+    assert RUN in project.refresh().read
+
+
+def test_edited_extractor_sources_read_every_run(project: Project, tmp_path: Path) -> None:
+    project.checkout = copy_checkout(tmp_path / "edited")
+    project.snakemake("--dry-run")
+    for module in ("formats", "run", "database", "percentiles"):
+        source = project.checkout / "scripts" / "evalscope_summary" / f"{module}.py"
+        source.write_text(f"{source.read_text()}\n# edited\n")
+    assert project.refresh().read == project.runs()
+
+
+@pytest.mark.parametrize("program", ["evalscope_summary/stats.py", "stats.py"])
+def test_an_edited_statistics_program_makes_the_statistics_alone(
+    project: Project, tmp_path: Path, program: str
+) -> None:
+    edit_and_check(project, tmp_path, program, "stats")
+
+
+@pytest.mark.parametrize("program", ["evalscope_summary/tables.py", "merge.py"])
+def test_an_edited_merge_program_makes_the_tables_and_reads_nothing(
+    project: Project, tmp_path: Path, program: str
+) -> None:
+    edit_and_check(project, tmp_path, program, "merge")
+
+
+def edit_and_check(project: Project, tmp_path: Path, program: str, rule: str) -> None:
+    """Edit a program in a checkout of one's own: its rule runs again, and reads nothing."""
+    project.checkout = copy_checkout(tmp_path / "edited")
+    project.snakemake()
+    source = project.checkout / "scripts" / program
+    source.write_text(f"{source.read_text()}\n# edited\n")
+    outcome = project.refresh()
+    assert outcome.read == set()
+    assert outcome.jobs["extract"] == 0
+    assert outcome.jobs[rule] == 1
+
+
+def test_an_unmounted_tree_is_an_error_that_changes_nothing(project: Project) -> None:
+    tables, work = project.tables(), tree_state(project.folder / ".evalscope-summary")
+    project.tree.rename(project.folder / "elsewhere")
+    project.tree.mkdir()
+    for arguments in (("-n",), (), ("--forceall",)):
+        project.snakemake(*arguments, succeeds=False).fails_with("results", "mounted", "allow_empty")
+    project.tree.rmdir()
+    project.snakemake(succeeds=False).fails_with("results", "does not exist")
+    assert project.tables() == tables
+    assert tree_state(project.folder / ".evalscope-summary") == work
+    (project.folder / "elsewhere").rename(project.tree)
+    assert NOTHING_TO_DO in project.refresh().text
+
+
+def test_an_emptied_tree_makes_empty_tables_on_request(project: Project) -> None:
+    shutil.rmtree(project.tree)
+    project.tree.mkdir()
+    project.configure(allow_empty=True)
+    assert project.refresh().read == set()
+    assert all(content.count(b"\n") == 1 for content in project.tables().values())
+
+
+def test_a_clock_that_was_set_back_hides_no_change(project: Project) -> None:
+    later = time.time_ns() + DAY
+    for path in (*(project.folder / name for name in TABLES), *project.folder.glob(".*/**/*")):
+        os.utime(path, ns=(later, later))
+    project.change(RUN)
+    assert project.refresh().read == {RUN}
+
+
+def test_a_clock_that_was_set_back_alone_reads_nothing(project: Project) -> None:
+    later = time.time_ns() + DAY
+    for path in (*(project.folder / name for name in TABLES), *project.folder.glob(".*/**/*")):
+        os.utime(path, ns=(later, later))
+    assert project.refresh().read == set()
+
+
+def test_a_build_killed_in_the_middle_goes_on_where_it_was(project: Project) -> None:
+    before = project.tables()
+    changed = {run for run in project.runs() if not run.startswith(("0.8.0", "1.12.0/p2", "0.13.0"))}
+    for run in changed:
+        project.change(run)
+    stop(project.start("--cores", "1", stop_at=4))
+    assert project.tables() == before
+    records = {run: path.read_bytes() for path, (run, _) in project.record_files().items()}
+    project.snakemake("-n")
+    outcome = run_after_kill(project)
+    after = {run: path.read_bytes() for path, (run, _) in project.record_files().items()}
+    assert outcome.read == {run for run in after if after[run] != records[run]}
+    assert len(outcome.read) == len(changed) - 3
+    assert project.tables() == project.clean_tables()
+    assert NOTHING_TO_DO in project.snakemake("-n").text
+
+
+def run_after_kill(project: Project) -> Outcome:
+    """Run again, after unlocking if Snakemake asks for it."""
+    outcome = project.snakemake(succeeds=None)
+    if outcome.status:
+        assert "--unlock" in outcome.text and not outcome.read
+        project.snakemake("--unlock")
+        outcome = project.snakemake()
+    return outcome
+
+
+def test_a_dry_run_during_a_build_loses_no_run(project: Project) -> None:
+    project.change(RUN)
+    project.change(ITS_REPEAT)
+    build = project.start("--cores", "1", stop_at=1)
+    try:
+        add_run(project)
+        during = project.meanwhile("-n")
+        assert during.status == 0
+        assert "another run is under way" in during.text
+    finally:
+        project.go.touch()
+        assert build.wait(60) == 0
+    assert NEW_RUN not in (project.folder / "summary_raw.csv").read_text()
+    assert project.refresh().read == {NEW_RUN}
+
+
+def test_a_second_build_meanwhile_is_refused_and_harmless(project: Project) -> None:
+    project.change(RUN)
+    build = project.start("--cores", "1", stop_at=1)
+    try:
+        add_run(project)
+        second = project.meanwhile()
+        assert second.status != 0
+        assert "Traceback" not in second.text
+    finally:
+        project.go.touch()
+        assert build.wait(60) == 0
+    assert project.refresh().read == {NEW_RUN}

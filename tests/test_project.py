@@ -1,0 +1,55 @@
+"""The project keeps its own promises: documentation up to date, digests that cover what they must."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+from evalscope_summary import inventory, workflow
+
+CHECKOUT = Path(__file__).parents[1]
+PACKAGE = CHECKOUT / "scripts" / "evalscope_summary"
+
+
+def imported_by(module: str) -> set[str]:
+    """The modules of the package that a module needs, directly or through others."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for node in ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                waiting.extend([node.module] if node.module else [alias.name for alias in node.names])
+    return found
+
+
+def test_generated_documentation_is_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, CHECKOUT / "scripts" / "document.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_extractors_digest_covers_every_module_that_makes_a_record() -> None:
+    assert imported_by("run") <= set(inventory.RECORD_MODULES)
+
+
+def test_the_digest_of_a_rule_covers_what_its_program_computes_with() -> None:
+    for rule, (modules, _) in workflow._RULES.items():
+        needed = imported_by("stats" if rule == "stats" else "tables") - set(inventory.RECORD_MODULES)
+        assert needed <= set(modules), rule
+
+
+def test_every_module_and_program_says_what_it_is_for() -> None:
+    for file in (*PACKAGE.glob("*.py"), *(CHECKOUT / "scripts").glob("*.py")):
+        assert ast.get_docstring(ast.parse(file.read_text("utf-8"))), file
+
+
+def test_every_program_has_help() -> None:
+    for file in (CHECKOUT / "scripts").glob("*.py"):
+        done = subprocess.run([sys.executable, file, "--help"], capture_output=True, text=True, check=True)
+        assert "usage:" in done.stdout
+        assert len(done.stdout.splitlines()) > 5, file
