@@ -34,7 +34,7 @@ TABLES = ("summary_raw.csv", "summary_stats.csv", "summary_problems.csv")
 NOTHING_TO_DO = "Nothing to be done"
 
 # Imported by every Python that the workflow starts: notes who opens files of a run, and can stop a process there.
-_WATCH = '''
+_WATCH = """
 import os, sys, time
 
 _log, _stop, _seen = os.environ.get("WATCH_LOG"), os.environ.get("WATCH_STOP"), set()
@@ -62,7 +62,7 @@ def _watch(event, args):
 
 if _log:
     sys.addaudithook(_watch)
-'''
+"""
 
 
 @dataclass
@@ -253,7 +253,7 @@ class Project:
     def change(self, run: str, mtime_ns: int | None = None) -> None:
         """Change one number in a run's summary, but not the file's size."""
         path = self.tree / run / "benchmark_summary.json"
-        text, changes = re.subn(r'("Average latency \(s\)": 0\.)(\d)', _other_digit, path.read_text())
+        text, changes = re.subn(r'("(?:Average latency|Avg Latency) \(s\)": \d+\.)(\d)', _other_digit, path.read_text())
         assert changes == 1
         path.write_text(text)
         if mtime_ns is not None:

@@ -6,7 +6,8 @@ time; it costs reading again.
         inventory/<batch>.json            the batch's runs with the signatures of their files
         records/<hh>/<hash>.json          one run, as it was read
         extracted/<batch>                 stamp: the batch's records are those of its inventory
-        settings/<digest of output>/…     what a rule depends on besides its input
+    <work_dir>/output-<digest of output>/
+        <rule>.json                       what a rule depends on besides its input (of all trees, one made the tables)
 """
 
 import fcntl
@@ -27,6 +28,7 @@ from .discovery import Signature, Tree
 from .problems import Problem
 from .run import Record, read_run
 
+RECORD_PROGRAM = "extract.py"
 RECORD_MODULES = ("columns", "database", "formats", "jsonfile", "labels", "percentiles", "problems", "run", "inventory")
 """The modules whose sources decide what a record holds."""
 
@@ -38,11 +40,12 @@ class ConflictingUse(Exception):
     """Two uses of this workflow in one process want different contents of one file; the text says what to do."""
 
 
-def sources_digest(modules: Sequence[str]) -> str:
-    """Digest of the sources of modules of this package."""
-    digest = hashlib.sha256()
+def sources_digest(program: str, modules: Sequence[str]) -> str:
+    """Digest of the sources of a program in `scripts/` and of modules of this package."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256((folder.parent / program).read_bytes())
     for name in modules:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+        digest.update((folder / f"{name}.py").read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -88,7 +91,7 @@ class Inventory:
 
 def inventories(root: str, tree: Tree, fill: bool, batches: int) -> list[Inventory]:
     """Distribute a tree's runs over batches."""
-    extractor = sources_digest(RECORD_MODULES)
+    extractor = sources_digest(RECORD_PROGRAM, RECORD_MODULES)
     result = [Inventory(root, fill, extractor, {}, []) for _ in range(batches)]
     for run in sorted(tree.runs):
         result[batch_of(run_hash(run), batches)].runs[run] = tree.runs[run]
@@ -176,14 +179,20 @@ def _as_record(content: dict[str, Any]) -> Record:
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """The folder of one tree below `work_dir`."""
+    """Where things lie below `work_dir`.
+
+    Attributes:
+        path: folder of the tree.
+        outputs: folder of the tables that are made.
+    """
 
     path: Path
+    outputs: Path
 
     @classmethod
-    def of(cls, work_dir: str, results_dir: str) -> "WorkFolder":
+    def of(cls, work_dir: str, results_dir: str, output: str) -> "WorkFolder":
         """The work folder of a tree; its path is taken as given, so that a project can be moved with both."""
-        return cls(Path(work_dir) / hashlib.sha256(os.fsencode(os.path.normpath(results_dir))).hexdigest()[:16])
+        return cls(Path(work_dir) / _path_digest(results_dir), Path(work_dir) / f"output-{_path_digest(output)}")
 
     def inventory(self, batch: str) -> Path:
         """The inventory of a batch such as `1-of-8`."""
@@ -198,9 +207,9 @@ class WorkFolder:
         """The records of the tree."""
         return Records(self.path / "records")
 
-    def settings(self, output: str, rule: str) -> Path:
-        """What a rule that makes tables of `output` depends on besides its input."""
-        return self.path / "settings" / hashlib.sha256(os.fsencode(output)).hexdigest()[:16] / f"{rule}.json"
+    def settings(self, rule: str) -> Path:
+        """What a rule that makes tables depends on besides its input."""
+        return self.outputs / f"{rule}.json"
 
     def lock(self, ready: Sequence[Path]) -> bool:
         """Get the right to write here, until this process ends.
@@ -212,7 +221,7 @@ class WorkFolder:
         if key in _locks:
             return True
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = open(self.path / "lock", "w")  # noqa: SIM115 (held until the process ends)
+        lock = open(self.path / "lock", "a")  # noqa: SIM115 (held until the process ends)
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -256,7 +265,7 @@ class WorkFolder:
         """Date files of ours that are dated in the future now (a clock was set back); return the newest date."""
         now = time.time_ns()
         newest = 0
-        folders = (self.path / "inventory", self.path / "extracted", *(self.path / "settings").glob("*"))
+        folders = (self.path / "inventory", self.path / "extracted", self.outputs)
         for file in (*tables, *(file for folder in folders if folder.is_dir() for file in folder.iterdir())):
             try:
                 date = file.stat().st_mtime_ns
@@ -267,6 +276,10 @@ class WorkFolder:
                 continue
             newest = max(newest, date)
         return newest
+
+
+def _path_digest(path: str) -> str:
+    return hashlib.sha256(os.fsencode(os.path.normpath(path))).hexdigest()[:16]
 
 
 def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None = None) -> bool:

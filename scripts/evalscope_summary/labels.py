@@ -1,7 +1,6 @@
 """The labels of a run that come from where it lies and from its arguments."""
 
 import re
-import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +54,8 @@ def _without_level(folders: Sequence[str]) -> Sequence[str]:
 def file_name(path: str) -> str:
     """The last component of a path as written on any system."""
     if "://" in path:
-        path = urllib.parse.urlsplit(path).path  # a URL's user and query may hold keys
+        # a URL's user and query may hold keys
+        path = re.sub(r"[?#].*", "", path.split("://", 1)[1].partition("/")[2], flags=re.DOTALL)
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 

@@ -54,9 +54,9 @@ class Flow:
         self.checkout = checkout
         self.environments = environments
         self.output: str = self.config["output"]
-        self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"])
+        self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], self.output)
         self.strict: bool = self.config["strict"]
-        self.strict_stamp = literal(str(self.folder.settings(self.output, "strict").with_suffix(".passed")))
+        self.strict_stamp = literal(str(self.folder.outputs / "strict.passed"))
         self.targets = [
             *(self.table(table, format_) for table in self.config["tables"] for format_ in self.config["formats"]),
             self.table("problems", "csv"),
@@ -72,7 +72,7 @@ class Flow:
 
     def settings(self, rule: str) -> str:
         """Path of what a rule depends on besides its input."""
-        return literal(str(self.folder.settings(self.output, rule)))
+        return literal(str(self.folder.settings(rule)))
 
     def table(self, table: str, format_: str) -> str:
         """Path of a table; both may be wildcards."""
@@ -80,7 +80,7 @@ class Flow:
 
     def log(self, name: str) -> str:
         """Path of a rule's log; the name may hold wildcards."""
-        return literal(str(self.folder.path / "logs" / self.folder.settings(self.output, "").parent.name)) + f"/{name}"
+        return literal(str(self.folder.outputs / "logs")) + f"/{name}.log"
 
     def program(self, name: str, arguments: str) -> str:
         """A rule's command: what the program says goes to the terminal and into the rule's log.
@@ -103,10 +103,12 @@ class Flow:
         config = self.config
         files = [self.folder.inventory(batch) for batch in self.batches]
         rule_settings = {
-            self.folder.settings(self.output, rule): {key: config[key] for key in keys}
-            | {"program": sources_digest(modules)}
+            self.folder.settings(rule): {key: config[key] for key in keys}
+            | {"program": sources_digest(f"{rule}.py", modules)}
             for rule, (modules, keys) in _RULES.items()
         }
+        # another tree or number of batches has inventories of its own, which may be older than the tables
+        rule_settings[self.folder.settings("merge")] |= {"tree": self.folder.path.name, "batches": len(self.batches)}
         if not os.path.isdir(config["results_dir"]):
             discovery.discover(config["results_dir"])  # says what is wrong, before anything is written
         if not self.folder.lock([*files, *rule_settings]):
