@@ -77,7 +77,7 @@ rule extract:
     log:
         local(flow.log("extract-{scatteritem}")),
     conda:
-        "envs/evalscope-summary.yaml"
+        flow.environment
     shell:
         flow.program("extract.py", "{input:q} {wildcards.scatteritem:q}")
 
@@ -94,7 +94,7 @@ rule merge:
     log:
         local(flow.log("merge")),
     conda:
-        "envs/evalscope-summary.yaml"
+        flow.environment
     shell:
         flow.program(
             "merge.py",
@@ -113,7 +113,7 @@ rule stats:
     log:
         local(flow.log("stats")),
     conda:
-        "envs/evalscope-summary.yaml"
+        flow.environment
     shell:
         flow.program("stats.py", "{input.settings:q} {input.raw:q} {output:q}")
 
@@ -131,7 +131,7 @@ rule export:
     wildcard_constraints:
         format="json",
     conda:
-        "envs/evalscope-summary.yaml"
+        flow.environment
     shell:
         flow.program("export.py", "{input.settings:q} {input.table:q} {wildcards.table} {output:q}")
 
@@ -145,6 +145,6 @@ rule strict:
     log:
         local(flow.log("strict")),
     conda:
-        "envs/evalscope-summary.yaml"
+        flow.environment
     shell:
         flow.program("strict.py", "{input:q}")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -327,7 +327,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, checkout: Path, watch: Pa
 
 
 @pytest.fixture
-def new_project(tmp_path: Path, checkout: Path, watch: Path) -> Iterator[Callable[..., Project]]:
+def new_project(tmp_path: Path, checkout: Path, watch: Path) -> Callable[..., Project]:
     """Makes projects with results and no tables yet: from a tree, or empty."""
 
     def make(tree: Path | None = MIXED, results: str = "results", name: str = "project") -> Project:
@@ -337,7 +337,7 @@ def new_project(tmp_path: Path, checkout: Path, watch: Path) -> Iterator[Callabl
             shutil.copytree(tree, project.tree)
         return project
 
-    yield make
+    return make
 
 
 @pytest.fixture

@@ -28,12 +28,9 @@ def release_of(tree: Path) -> str:
     return tree.parents[1].name
 
 
-def test_fixtures_cover_every_gap_between_marks() -> None:
-    """Each release that added an args field has a run that was written by it or a later one before the next mark."""
+def test_every_release_that_added_an_argument_has_a_run_but_for_four() -> None:
     written = {read(tree, run).values["evalscope_at_least"] for tree, run in RUNS}
-    # 0.13.1, 1.0.2, 1.4.1/1.4.2, 1.5.1, 1.6.0 are neighbours of tested ones
-    uncovered = {release for _, release in formats.ARGS_MARKS} - written
-    assert uncovered <= {"0.13.1", "1.0.2", "1.5.1", "1.6.0", "0.8.0", "0.14.0", "1.9.1", "1.12.0"}
+    assert {release for _, release in formats.ARGS_MARKS} - written == {"0.13.1", "1.0.2", "1.5.1", "1.6.0"}
 
 
 @pytest.mark.parametrize("file", EXPECTED, ids=[file.stem for file in EXPECTED])
@@ -124,10 +121,11 @@ def test_reported_percentiles_are_reproduced_from_the_request_rows(tree: Path, r
     } == pytest.approx(compared, rel=1e-9, abs=0)
 
 
-def test_most_runs_report_percentiles_to_compare_with() -> None:
-    compared = [tree for tree, run in RUNS if reported_percentiles(tree / run)]
-    assert len(compared) > 60
-    assert {release_of(tree) for tree in TREES} - {release_of(tree) for tree in compared} == set()
+def test_all_but_five_runs_report_percentiles_to_compare_with() -> None:
+    silent = {
+        str(tree.relative_to(FIXTURES / "runs").parent) for tree, run in RUNS if not reported_percentiles(tree / run)
+    }
+    assert silent == {"0.8.0/sweep", "0.13.0/n1", "1.0.0/dead", "1.9.1/dead", "1.13.0/dead"}
 
 
 @each_run

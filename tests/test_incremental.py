@@ -319,7 +319,8 @@ def run_after_kill(project: Project) -> Outcome:
     """Run again, after unlocking if Snakemake asks for it."""
     outcome = project.snakemake(succeeds=None)
     if outcome.status:
-        assert "--unlock" in outcome.text and not outcome.read
+        assert "--unlock" in outcome.text
+        assert not outcome.read
         project.snakemake("--unlock")
         outcome = project.snakemake()
     return outcome

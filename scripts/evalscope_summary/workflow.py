@@ -53,6 +53,7 @@ class Flow:
         self.batches = batches
         self.checkout = checkout
         self.environments = environments
+        self.environment = literal(os.path.join(checkout, "envs", "evalscope-summary.yaml"))
         self.output: str = self.config["output"]
         self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], self.output)
         self.strict: bool = self.config["strict"]

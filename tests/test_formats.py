@@ -1,0 +1,433 @@
+"""The tables of what evalscope writes: keys, sentinels, releases, ranks."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evalscope_summary import formats
+from evalscope_summary.formats import Window, release
+from hypothesis import given
+from hypothesis import strategies as st
+
+RUNS = Path(__file__).parent / "fixtures" / "runs"
+RELEASES = [since for _, since in formats.ARGS_MARKS] + [formats.FIRST_RELEASE]  # newest first
+
+
+def args_of(version: str) -> dict[str, Any]:
+    """The marks that are in the args of a release."""
+    return {field: None for field, since in formats.ARGS_MARKS if release(since) <= release(version)}
+
+
+def window_of(
+    version: str,
+    summary: dict[str, Any] | None = None,
+    rows: list[dict[str, Any]] | None = None,
+    columns: tuple[str, ...] = (),
+    failed_without_end: bool = False,
+) -> tuple[str, str | None]:
+    found = formats.window(args_of(version), summary or {}, rows or [], columns, failed_without_end)
+    return found.at_least, found.below
+
+
+# --- which release wrote this? ---
+
+
+def test_marks_are_listed_from_the_newest_release_to_the_oldest() -> None:
+    releases = [release(since) for since in RELEASES]
+    assert releases == sorted(set(releases), reverse=True)
+
+
+def test_marks_name_each_field_once() -> None:
+    fields = [field for field, _ in formats.ARGS_MARKS]
+    assert len(fields) == len(set(fields))
+
+
+@pytest.mark.parametrize("position", range(len(RELEASES)), ids=RELEASES)
+def test_the_newest_mark_there_and_the_oldest_that_is_not_bound_the_release(position: int) -> None:
+    at_least, below = window_of(RELEASES[position])
+    # two gaps are narrowed by what is *not* in the summary
+    narrowed = {"0.8.0": "0.8.1", "0.14.0": "0.16.0"}
+    assert at_least == narrowed.get(RELEASES[position], RELEASES[position])
+    assert below == ("1.10.0" if RELEASES[position] == "1.9.1" else RELEASES[position - 1] if position else None)
+
+
+@pytest.mark.parametrize("field", [field for field, _ in formats.ARGS_MARKS])
+def test_a_mark_alone_is_enough_even_if_its_value_is_null(field: str) -> None:
+    since = dict(formats.ARGS_MARKS)[field]
+    assert release(formats.window({field: None}, {}, [], (), False).at_least) >= release(since)
+
+
+def test_senconds_separates_0_8_0_from_0_8_1() -> None:
+    assert window_of("0.8.0", {"Time taken for tests (senconds)": 1.0}) == ("0.8.0", "0.8.1")
+    assert window_of("0.8.0", {"Time taken for tests (s)": 1.0}) == ("0.8.1", "0.12.0")
+
+
+def test_0_7_wrote_senconds_too() -> None:
+    assert window_of("0.7.0", {"Time taken for tests (senconds)": 1.0}) == ("0.7.0", "0.8.0")
+
+
+@pytest.mark.parametrize(
+    ("summary", "row", "expected"),
+    [
+        ({"Result DB path": "x"}, {"ITL (s)": 0.1, "Latency (s)": 0.1}, ("0.14.0", "0.15.0")),
+        (
+            {"Result DB path": "x"},
+            {"ITL (s)": 0.1, "TPOT (s)": 0.1, "Output throughput(tok/s)": 1},
+            ("0.15.0", "0.16.0"),
+        ),
+        ({"Result DB path": "x"}, None, ("0.14.0", "0.16.0")),
+        ({}, {"ITL (s)": 0.1, "TPOT (s)": 0.1, "Output (tok/s)": 1}, ("0.16.0", "0.16.2")),
+        ({}, None, ("0.16.0", "0.16.2")),
+    ],
+    ids=["0.14.0", "0.15.x", "0.14.0 or 0.15.x without percentiles", "0.16.0", "0.16.0 without percentiles"],
+)
+def test_summary_and_percentile_keys_separate_0_14_to_0_16(
+    summary: dict[str, Any], row: dict[str, Any] | None, expected: tuple[str, str]
+) -> None:
+    assert window_of("0.14.0", summary, [row] if row else []) == expected
+
+
+def test_input_throughput_separates_1_4_1_from_1_4_2() -> None:
+    assert window_of("1.4.1", {"Input token throughput (tok/s)": 5.0}) == ("1.4.2", "1.5.0")
+    assert window_of("1.4.1") == ("1.4.1", "1.5.0")
+
+
+@pytest.mark.parametrize(
+    ("summary", "columns", "failed_without_end", "expected"),
+    [
+        ({"TTFT (ms)": 1.0}, ("success", "request_id"), False, ("1.9.1", "1.10.0")),
+        ({"TTFT (ms)": 1.0}, ("success", "request_id"), True, ("1.9.1", "1.10.0")),
+        ({"Stream Requests": 3}, (), False, ("1.10.0", "1.12.0")),
+        ({}, ("success", "is_stream"), False, ("1.10.0", "1.12.0")),
+        ({"Stream Requests": 3}, ("success", "is_stream"), True, ("1.10.0", "1.11.1")),
+    ],
+)
+def test_stream_counts_and_ends_of_failed_requests_separate_1_9_1_to_1_11(
+    summary: dict[str, Any], columns: tuple[str, ...], failed_without_end: bool, expected: tuple[str, str]
+) -> None:
+    assert window_of("1.9.1", summary, columns=columns, failed_without_end=failed_without_end) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"Percentiles": "1%", "Latency (s)": 0.08}, {"Percentiles": "5%", "TTFT (ms)": 41.3}], ("1.12.0", "1.13.0")),
+        (
+            [{"Percentiles": "1%", "Latency (s)": 0.08}, {"Percentiles": "5%", "TTFT (ms)": 41.345}],
+            ("1.13.0", "1.14.0"),
+        ),
+        ([{"Percentiles": "1%", "Latency (s)": float("nan")}], ("1.12.0", "1.14.0")),
+        ([], ("1.12.0", "1.14.0")),
+    ],
+    ids=["two decimals", "three decimals in a later row", "only NaN", "no file"],
+)
+def test_decimals_of_percentiles_separate_1_12_0_from_1_13_0(
+    rows: list[dict[str, Any]], expected: tuple[str, str]
+) -> None:
+    assert window_of("1.12.0", rows=rows) == expected
+
+
+def test_the_newest_known_release_has_no_upper_bound() -> None:
+    assert window_of(formats.ARGS_MARKS[0][1]) == (formats.ARGS_MARKS[0][1], None)
+
+
+def test_releases_compare_as_numbers() -> None:
+    assert release("1.10.0") > release("1.9.1")
+    window = Window("1.9.1", "1.12.0")
+    window.written_since("1.10.0")
+    window.written_before("1.11.1")
+    assert (window.at_least, window.below) == ("1.10.0", "1.11.1")
+
+
+def test_a_window_only_gets_narrower() -> None:
+    window = Window("1.10.0", "1.11.1")
+    window.written_since("1.9.1")
+    window.written_before("1.12.0")
+    assert (window.at_least, window.below) == ("1.10.0", "1.11.1")
+
+
+def test_a_window_without_an_upper_bound_can_get_one() -> None:
+    window = Window("1.14.1", None)
+    assert not window.certainly_before("9.0.0")
+    window.written_before("1.15.0")
+    assert window.certainly_before("1.15.0")
+    assert not window.certainly_before("1.14.9")
+
+
+@pytest.mark.parametrize(
+    ("at_least", "below", "wrong"),
+    [
+        ("1.0.2", "1.1.1", False),
+        ("1.1.1", "1.3.0", True),
+        ("1.3.0", "1.4.0", True),
+        ("1.4.0", "1.4.1", False),
+        ("1.0.2", "1.3.0", False),
+        ("1.3.0", "1.4.1", False),
+        ("1.3.0", None, False),
+    ],
+)
+def test_throughput_is_only_corrected_where_the_release_is_certain(
+    at_least: str, below: str | None, wrong: bool
+) -> None:
+    assert formats.throughput_is_wrong(Window(at_least, below)) is wrong
+
+
+@pytest.mark.parametrize(
+    ("at_least", "below", "decimals", "scale"),
+    [
+        ("0.7.0", "0.8.0", 4, 1.0),
+        ("1.6.1", "1.7.0", 4, 1.0),
+        ("1.7.0", "1.7.1", 2, 1000.0),
+        ("1.12.0", "1.13.0", 2, 1000.0),
+        ("1.13.0", "1.14.0", 4, 1000.0),
+        ("1.14.1", None, 4, 1000.0),
+    ],
+)
+def test_rounding_and_unit_of_percentiles(at_least: str, below: str | None, decimals: int, scale: float) -> None:
+    window = Window(at_least, below)
+    assert formats.percentile_decimals(window) == decimals
+    assert formats.percentile_scale(window) == scale
+
+
+# --- keys ---
+
+
+def test_every_key_that_a_real_summary_holds_has_a_column_or_is_left_out_on_purpose() -> None:
+    known = {key for keys in formats.SUMMARY_KEYS.values() for key in keys}
+    left_out = {
+        "Average package per request",
+        "Expected number of requests",
+        formats.RESULT_DB,
+        formats.NOT_APPLICABLE,
+    }
+    written = {key for file in RUNS.rglob(formats.SUMMARY) for key in json.loads(file.read_text())}
+    assert written - known == left_out
+
+
+def test_every_key_that_a_real_percentile_file_holds_has_a_column_or_is_left_out_on_purpose() -> None:
+    known = {key for keys in formats.PERCENTILE_KEYS.values() for key in keys} | set(formats.PERCENTILE_LABELS)
+    left_out = {"Steady ITL (ms)", "PD Handoff Latency (ms)", "PD Handoff Overhead (ms)"}
+    rows = [row for file in RUNS.rglob(formats.PERCENTILE) for row in json.loads(file.read_text())]
+    assert {key for row in rows for key in row} - known == left_out
+
+
+def test_no_key_stands_for_two_columns() -> None:
+    for table in (formats.SUMMARY_KEYS, formats.PERCENTILE_KEYS):
+        keys = [key for spellings in table.values() for key in spellings]
+        assert len(keys) == len(set(keys))
+
+
+P1 = ("First Chunk Latency (s)", "Latency (s)")
+P2 = ("TTFT (s)", "TPOT (s)", "Latency (s)", "Input tokens", "Output tokens", "Throughput(tokens/s)")
+P3 = ("TTFT (s)", "ITL (s)", "Latency (s)", "Input tokens", "Output tokens", "Throughput(tokens/s)")
+P4 = ("TTFT (s)", "ITL (s)", "TPOT (s)", "Output throughput(tok/s)", "Total throughput(tok/s)")
+P5 = ("TTFT (s)", "ITL (s)", "TPOT (s)", "Latency (s)", "Output (tok/s)", "Total (tok/s)")
+P6 = ("Latency (s)", "TTFT (ms)", "ITL (ms)", "TPOT (ms)", "Output (tok/s)", "Total (tok/s)", "Decode (tok/s)")
+
+
+@pytest.mark.parametrize(
+    ("era", "ttft", "itl", "tpot", "output", "total"),
+    [
+        (P1, "First Chunk Latency (s)", None, None, None, None),
+        (P2, "TTFT (s)", "TPOT (s)", None, "Throughput(tokens/s)", None),
+        (P3, "TTFT (s)", "ITL (s)", None, "Throughput(tokens/s)", None),
+        (P4, "TTFT (s)", "ITL (s)", "TPOT (s)", "Output throughput(tok/s)", "Total throughput(tok/s)"),
+        (P5, "TTFT (s)", "ITL (s)", "TPOT (s)", "Output (tok/s)", "Total (tok/s)"),
+        (P6, "TTFT (ms)", "ITL (ms)", "TPOT (ms)", "Output (tok/s)", "Total (tok/s)"),
+    ],
+    ids=["P1", "P2", "P3", "P4", "P5", "P6"],
+)
+def test_each_era_names_percentiles_in_its_own_way(
+    era: tuple[str, ...], ttft: str | None, itl: str | None, tpot: str | None, output: str | None, total: str | None
+) -> None:
+    row = dict.fromkeys(era, 1.0)
+    found = [formats.percentile_key(metric, row) for metric in ("ttft", "itl", "tpot", "output", "total")]
+    assert found == [ttft, itl, tpot, output, total]
+
+
+@pytest.mark.parametrize(
+    ("text", "percent"),
+    [
+        ("1%", 1),
+        ("10%", 10),
+        ("99%", 99),
+        ("min", 0),
+        ("max", 100),
+        ("100%", None),
+        ("", None),
+        ("x%", None),
+        ("-5%", None),
+        ("99.9%", None),
+        (None, None),
+        (50, None),
+        (["10%"], None),
+        ("10% ", None),
+        ("٣%", None),
+    ],
+)
+def test_percentile_labels(text: Any, percent: int | None) -> None:
+    assert formats.percentile_label(text) == percent
+
+
+# --- values ---
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "sentinel"),
+    [
+        (-1, "Average latency (s)", True),
+        (-1.0, "Avg Latency (s)", True),
+        (-1.0, "Avg TTFT (ms)", True),
+        (-1000.0, "Avg TTFT (ms)", True),
+        (-1000, "TPOT (ms)", True),
+        (-1000.0, "Avg Latency (s)", False),
+        (-1000.0, "Output Throughput (tok/s)", False),
+        (0.0, "Avg TTFT (ms)", False),
+        (-0.5, "Avg TTFT (ms)", False),
+        (-2, "Average QPS", False),
+    ],
+)
+def test_sentinels_depend_on_the_unit(value: float, key: str, sentinel: bool) -> None:
+    assert formats.is_sentinel(value, key) is sentinel
+
+
+def test_only_milliseconds_are_divided() -> None:
+    divided = {k for keys in formats.SUMMARY_KEYS.values() for k in keys if formats.divisor(k) == 1000.0}
+    assert divided == {k for keys in formats.SUMMARY_KEYS.values() for k in keys if k.endswith("(ms)")}
+    assert formats.divisor("Avg Latency (s)") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("api", "expected"),
+    [
+        ("embedding", True),
+        ("openai_embedding", True),
+        ("rerank", True),
+        ("vllm_rerank", True),
+        ("systemone", True),
+        ("autotrust", True),
+        ("openai", False),
+        ("local_vllm", False),
+        ("systemone2", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_input_only_apis(api: str | None, expected: bool) -> None:
+    assert formats.is_input_only(api) is expected
+
+
+# --- folders ---
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "parallel_1_number_5",
+        "parallel_128_number_1000",
+        "rate_20.0_number_4",
+        "rate_40.5_number_6",
+        "rate_3_number_1",
+        "rate_-1.0_number_8",
+        "parallel_-1_number_8",
+        "sla_parallel_8_run_0",
+        "sla_rate_2.5_run_12",
+        "sla_rate_4_run_1",
+    ],
+)
+def test_level_folders(name: str) -> None:
+    assert formats.is_level(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "parallel_4",
+        "xparallel_4_number_8",
+        "parallel_4_number_8_old",
+        "parallel_4.5_number_8",
+        "rate_1._number_8",
+        "sla",
+        "sla_tuning",
+        "sla_parallel_8_run_",
+        "parallel_4_number_8\n",
+        "parallel__number_1",
+        "",
+        "parallel_٣_number_1",
+    ],
+)
+def test_other_folders_are_no_levels(name: str) -> None:
+    assert not formats.is_level(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("20251129_135846", True),
+        ("20251129_13584", False),
+        ("x20251129_135846", False),
+        ("20251129_135846_2", False),
+        ("20251129-135846", False),
+        ("20251129_135846\n", False),
+        ("٢٠٢٥١١٢٩_١٣٥٨٤٦", False),
+        ("", False),
+    ],
+)
+def test_timestamp_folders(name: str, expected: bool) -> None:
+    assert formats.is_timestamp(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "folders"),
+    [
+        ("plain", ("plain",)),
+        ("tp2/dp4", ("tp2", "dp4")),
+        ("/tp2//dp4/", ("tp2", "dp4")),
+        ('a:b|c?d*e<f>g"h', ("a_b_c_d_e_f_g_h",)),
+        ("", ()),
+    ],
+)
+def test_folders_that_a_name_makes(name: str, folders: tuple[str, ...]) -> None:
+    assert formats.folders_of_name(name) == folders
+
+
+# --- ranks ---
+
+
+@pytest.mark.parametrize(
+    ("count", "percent", "floor", "nearest"),
+    [
+        (100, 99, 99, 98),  # floor: the maximum
+        (10, 50, 5, 4),
+        (20, 66, 13, 13),
+        (1, 10, 0, 0),
+        (1, 99, 0, 0),
+        (7, 0, 0, 0),
+        (7, 100, 6, 6),
+        (5, 80, 4, 3),
+        (200, 1, 2, 1),
+    ],
+)
+def test_floor_rank_is_one_too_high_where_the_nearest_is_exact(
+    count: int, percent: int, floor: int, nearest: int
+) -> None:
+    assert formats.rank(count, percent, nearest=False) == floor
+    assert formats.rank(count, percent, nearest=True) == nearest
+
+
+@given(count=st.integers(1, 5000), percent=st.integers(0, 100))
+def test_the_nearest_rank_is_the_first_that_covers_the_share(count: int, percent: int) -> None:
+    index = formats.rank(count, percent, nearest=True)
+    assert 0 <= index < count
+    assert Fraction(index + 1, count) >= Fraction(percent, 100)
+    assert index == 0 or Fraction(index, count) < Fraction(percent, 100)
+
+
+@given(count=st.integers(1, 5000), percent=st.integers(0, 99))
+def test_the_floor_rank_is_the_nearest_or_the_next(count: int, percent: int) -> None:
+    floor, nearest = (formats.rank(count, percent, nearest=rule) for rule in (False, True))
+    exact = count * percent % 100 == 0
+    assert 0 <= floor < count
+    assert floor - nearest == (1 if exact and percent else 0)

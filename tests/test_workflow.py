@@ -1,0 +1,204 @@
+"""The workflow as its users start it: targets, configuration, names, bad trees, use as a module."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import MIXED, NOTHING_TO_DO, Project, copy_checkout, rows_of, tree_state
+
+RUN = MIXED / "1.4.2" / "p1_n5_dp_short" / "20261124_021947" / "mock-7b"
+
+NAMES = [
+    "with space",
+    "it's",
+    'say "hi"',
+    "{x} and {wildcards.y}",
+    "a;b,c&d|e",
+    "$(touch hacked) `touch hacked`",
+    "line\nfeed",
+    "中文目录",
+    "🚀",
+    "n" * 200,
+    "100%",
+    "<output>",
+]
+
+
+@pytest.mark.parametrize(
+    "target", ["summary_stats.csv", "summary_raw.csv", "summary_raw.json", "summary_stats.json", None]
+)
+def test_a_folder_with_results_is_all_that_is_needed(new_project: Callable[..., Project], target: str | None) -> None:
+    project = new_project()
+    arguments = [target] if target else []
+    project.snakemake(*arguments)
+    assert (project.folder / (target or "summary_stats.csv")).exists()
+    assert (project.folder / "summary_problems.csv").exists()
+    assert NOTHING_TO_DO in project.snakemake(*arguments, "-n").text
+
+
+def test_json_tables_hold_the_same_values_as_csv(built: Project) -> None:
+    outcome = built.snakemake("summary_raw.json", "summary_stats.json")
+    assert outcome.read == set()
+    assert outcome.jobs["merge"] == 0
+    for table in ("raw", "stats"):
+        rows = rows_of(built.folder / f"summary_{table}.csv")
+        objects = json.loads((built.folder / f"summary_{table}.json").read_text("utf-8"))
+        assert [list(item) for item in objects] == [list(row) for row in rows]
+        for item, row in zip(objects, rows, strict=True):
+            for name, cell in row.items():
+                shown = (
+                    {None: "", True: "true", False: "false"}.get(item[name], item[name])
+                    if not (isinstance(item[name], float | int) and not isinstance(item[name], bool))
+                    else item[name]
+                )
+                assert str(shown) == cell, name
+
+
+def test_the_command_line_sets_tree_and_output(new_project: Callable[..., Project]) -> None:
+    project = new_project(results="data {1}/perf runs")
+    project.snakemake("--config", "results_dir=data {1}/perf runs", "output=tables {2}/july")
+    made = project.folder / "tables {2}"
+    assert {path.name for path in made.iterdir()} == {"july_raw.csv", "july_stats.csv", "july_problems.csv"}
+    assert (made / "july_raw.csv").read_bytes() == project.clean_tables()["summary_raw.csv"]
+
+
+def test_a_configuration_file_is_used(new_project: Callable[..., Project]) -> None:
+    project = new_project()
+    project.configure(formats=["csv", "json"], columns="all", group_by=["model"], exclude=["0.8.0/*"])
+    project.snakemake()
+    assert project.tables() == project.clean_tables()
+    assert (project.folder / "summary_stats.json").exists()
+    assert not any(row["run"].startswith("0.8.0") for row in rows_of(project.folder / "summary_raw.csv"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("resultsdir=x", ["resultsdir", "results_dir"]),
+        ("batches=many", ["batches", "integer"]),
+        ("columns=some", ["columns", "standard"]),
+    ],
+)
+def test_a_wrong_setting_is_one_clear_message(
+    new_project: Callable[..., Project], setting: str, words: list[str]
+) -> None:
+    project = new_project()
+    project.snakemake("--config", setting, succeeds=False).fails_with(*words)
+    assert not (project.folder / ".evalscope-summary").exists()
+
+
+def test_folders_may_be_called_anything(new_project: Callable[..., Project]) -> None:
+    project = new_project(tree=None, results="the 'results' {tree}")
+    for number, name in enumerate(NAMES):
+        run = project.tree / name / f"20260101_0000{number:02}" / "model"
+        shutil.copytree(RUN, run)
+    arguments = ("--config", "results_dir=the 'results' {tree}")
+    assert project.snakemake(*arguments).read == project.runs()
+    assert project.tables() == project.clean_tables()
+    assert {row["config"] for row in rows_of(project.folder / "summary_raw.csv")} == set(NAMES)
+    assert not list(project.folder.rglob("hacked"))
+    assert NOTHING_TO_DO in project.snakemake("-n", *arguments).text
+
+
+def test_the_checkout_may_lie_anywhere(new_project: Callable[..., Project], tmp_path: Path) -> None:
+    project = new_project()
+    project.checkout = copy_checkout(tmp_path / "my {tools} & 'things'")
+    project.snakemake()
+    assert project.tables() == project.clean_tables()
+
+
+def test_a_model_with_a_slash_is_kept(new_project: Callable[..., Project]) -> None:
+    project = new_project()
+    args = project.tree / RUN.relative_to(MIXED) / "benchmark_args.json"
+    args.chmod(0o644)
+    args.write_text(json.dumps(json.loads(args.read_text()) | {"model": "org/model"}))
+    project.snakemake()
+    assert "org/model" in {row["model"] for row in rows_of(project.folder / "summary_raw.csv")}
+
+
+def test_an_empty_tree_gives_tables_with_a_header_and_a_message(new_project: Callable[..., Project]) -> None:
+    project = new_project(tree=None)
+    project.tree.mkdir()
+    outcome = project.snakemake()
+    assert "no run was found" in outcome.text
+    assert project.tables() == project.clean_tables()
+    assert all(content.count(b"\n") == 1 for content in project.tables().values())
+
+
+def test_a_missing_tree_is_an_error_that_says_what_to_set(new_project: Callable[..., Project]) -> None:
+    project = new_project(tree=None)
+    project.snakemake(succeeds=False).fails_with("'results'", "does not exist", "results_dir")
+    assert not (project.folder / ".evalscope-summary").exists()
+
+
+def test_a_tree_without_a_complete_run_lists_what_is_there(new_project: Callable[..., Project]) -> None:
+    project = new_project(tree=None)
+    (project.tree / "x" / "parallel_1_number_5").mkdir(parents=True)
+    shutil.copytree(RUN, project.tree / "y")
+    (project.tree / "y" / "benchmark_summary.json").unlink()
+    project.snakemake()
+    assert project.tables() == project.clean_tables()
+    problems = rows_of(project.folder / "summary_problems.csv")
+    assert [(row["code"], row["run"]) for row in problems] == [
+        ("incomplete", "x/parallel_1_number_5"),
+        ("incomplete", "y"),
+    ]
+    assert rows_of(project.folder / "summary_raw.csv") == []
+
+
+@pytest.mark.parametrize("target", [None, "summary_stats.csv", "summary_raw.json"])
+def test_strict_fails_for_a_skipped_run_and_leaves_the_problems(
+    new_project: Callable[..., Project], target: str | None
+) -> None:
+    project = new_project()
+    arguments = [target] if target else []
+    outcome = project.snakemake(*arguments, "--config", "strict=true", succeeds=False)
+    outcome.fails_with("strict: 1 runs were skipped", "summary_problems.csv")
+    assert {path.name for path in project.folder.glob("summary_*")} == {"summary_raw.csv", "summary_problems.csv"}
+    skipped = next(row["run"] for row in rows_of(project.folder / "summary_problems.csv"))
+    config = ["--config", "strict=true", f"exclude=[{skipped.split('/')[0]}/{skipped.split('/')[1]}]"]
+    project.snakemake(*arguments, *config)
+
+
+def test_the_results_tree_is_never_written_to(new_project: Callable[..., Project]) -> None:
+    project = new_project()
+    before = tree_state(project.tree)
+    project.snakemake("summary_raw.json", "summary_stats.json")
+    project.snakemake("--forceall", "--config", "columns=all")
+    assert tree_state(project.tree) == before
+
+
+def test_it_is_a_module_twice_in_another_workflow(new_project: Callable[..., Project]) -> None:
+    project = new_project()
+    shutil.copytree(MIXED / "1.4.2", project.folder / "other" / "1.4.2")
+    (project.folder / "Snakefile").write_text(
+        f"""
+module all_runs:
+    snakefile: {str(project.checkout / "Snakefile")!r}
+    config: {{"output": "tables/all", "batches": 3}}
+
+use rule * from all_runs as all_*
+
+module other:
+    snakefile: {str(project.checkout / "Snakefile")!r}
+    config: {{"results_dir": "other"}}
+    prefix: "second"
+
+use rule * from other as other_*
+
+rule count:
+    default_target: True
+    input: rules.all_stats.output, rules.other_stats.output
+    output: "counts.txt"
+    shell: "wc -l {{input:q}} > {{output:q}}"
+"""
+    )
+    project.checkout = project.folder
+    project.snakemake(succeeds=None)
+    assert (project.folder / "counts.txt").exists()
+    clean = project.clean_tables()
+    assert (project.folder / "tables" / "all_raw.csv").read_bytes() == clean["summary_raw.csv"]
+    assert (project.folder / "second" / "summary_raw.csv").exists()
+    assert NOTHING_TO_DO in project.snakemake("-n", succeeds=None).text
