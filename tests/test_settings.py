@@ -39,6 +39,7 @@ def test_the_default_grouping_is_every_label_of_the_column_table() -> None:
         ({"results_dir": 7}, ["'results_dir'", "string"]),
         ({"strict": "yes"}, ["'strict'", "boolean"]),
         ({"exclude": [1]}, ["'exclude'"]),
+        ({"output": "a{b}"}, ["'output'", "No braces"]),
     ],
 )
 def test_what_is_wrong_is_named(config: dict[str, Any], named: list[str]) -> None:

@@ -58,8 +58,8 @@ def test_json_tables_hold_the_same_values_as_csv(built: Project) -> None:
 
 def test_the_command_line_sets_tree_and_output(new_project: Callable[..., Project]) -> None:
     project = new_project(results="data {1}/perf runs")
-    project.snakemake("--config", "results_dir=data {1}/perf runs", "output=tables {2}/july")
-    made = project.folder / "tables {2}"
+    project.snakemake("--config", "results_dir=data {1}/perf runs", "output=tables 2/july")
+    made = project.folder / "tables 2"
     assert {path.name for path in made.iterdir()} == {"july_raw.csv", "july_stats.csv", "july_problems.csv"}
     assert (made / "july_raw.csv").read_bytes() == project.clean_tables()["summary_raw.csv"]
 
