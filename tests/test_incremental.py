@@ -67,9 +67,9 @@ def test_a_run_changed_with_an_older_mtime_is_read(project: Project) -> None:
     assert project.refresh().read == {RUN}
 
 
-def test_a_run_changed_with_a_newer_mtime_than_the_tables_will_have_is_read(project: Project) -> None:
-    project.change(RUN, mtime_ns=time.time_ns() + DAY)
-    assert project.refresh().read == {RUN}
+def test_a_run_changed_with_a_newer_mtime_than_the_tables_will_have_is_read(built: Project) -> None:
+    built.change(RUN, mtime_ns=time.time_ns() + DAY)
+    assert built.refresh().read == {RUN}
 
 
 def test_a_touched_but_unchanged_run_is_read_at_most_itself(project: Project) -> None:
@@ -77,28 +77,27 @@ def test_a_touched_but_unchanged_run_is_read_at_most_itself(project: Project) ->
     assert project.refresh().read <= {RUN}
 
 
-def test_a_database_that_changed_alone_is_noticed(project: Project) -> None:
-    (project.tree / RUN / "benchmark_data.db").unlink()
-    assert project.refresh().read == {RUN}
+def test_a_database_that_changed_alone_is_noticed(built: Project) -> None:
+    (built.tree / RUN / "benchmark_data.db").unlink()
+    assert built.refresh().read == {RUN}
 
 
 def test_a_percentile_file_that_appears_later_is_read(project: Project) -> None:
     file = project.tree / RUN / "benchmark_percentile.json"
     content = file.read_bytes()
     file.unlink()
-    without = project.refresh()
-    assert without.read == {RUN}
+    assert project.snakemake().read == {RUN}
     file.write_bytes(content)
     assert project.refresh().read == {RUN}
 
 
-def test_an_incomplete_run_that_becomes_complete_moves_from_the_problems_to_the_table(project: Project) -> None:
+def test_an_incomplete_run_that_becomes_complete_moves_from_the_problems_to_the_table(built: Project) -> None:
     killed = "1.12.0/p2_n40_killed/20261124_020809/slow/parallel_2_number_40"
-    assert killed in (project.folder / "summary_problems.csv").read_text()
+    assert killed in (built.folder / "summary_problems.csv").read_text()
     for name in ("benchmark_args.json", "benchmark_summary.json"):
-        shutil.copy(project.tree / RUN / name, project.tree / killed)
-    assert project.refresh().read == {killed}
-    assert killed in (project.folder / "summary_raw.csv").read_text()
+        shutil.copy(built.tree / RUN / name, built.tree / killed)
+    assert built.refresh().read == {killed}
+    assert killed in (built.folder / "summary_raw.csv").read_text()
 
 
 def test_a_deleted_run_leaves_the_table_and_nothing_is_read(project: Project) -> None:
@@ -115,25 +114,25 @@ def test_a_deleted_config_leaves_the_table_and_nothing_is_read(project: Project)
     assert CONFIG not in (project.folder / "summary_raw.csv").read_text()
 
 
-def test_a_renamed_config_is_read_under_its_new_name(project: Project) -> None:
-    (project.tree / CONFIG).rename(project.tree / "renamed")
-    assert project.refresh().read == {"renamed/20261124_021947/mock-7b", "renamed/20261124_021949/mock-7b"}
+def test_a_renamed_config_is_read_under_its_new_name(built: Project) -> None:
+    (built.tree / CONFIG).rename(built.tree / "renamed")
+    assert built.refresh().read == {"renamed/20261124_021947/mock-7b", "renamed/20261124_021949/mock-7b"}
 
 
 def test_a_deleted_record_costs_nothing_until_the_table_needs_it(project: Project) -> None:
     project.record(RUN).unlink()
-    outcome = project.refresh()
+    outcome = project.snakemake()
     assert outcome.read == set()
     assert NOTHING_TO_DO in outcome.text
     project.configure(columns="all")
     assert project.refresh().read == {RUN}
 
 
-def test_a_damaged_record_is_made_again_when_the_table_needs_it(project: Project) -> None:
-    record = project.record(RUN)
+def test_a_damaged_record_is_made_again_when_the_table_needs_it(built: Project) -> None:
+    record = built.record(RUN)
     record.write_bytes(record.read_bytes().replace(b'"record": {', b'"recorded": {'))
-    project.configure(columns="all")
-    assert project.refresh().read == {RUN}
+    built.configure(columns="all")
+    assert built.refresh().read == {RUN}
 
 
 def test_a_deleted_stamp_reads_nothing(project: Project) -> None:
@@ -149,21 +148,20 @@ def test_deleted_records_and_a_changed_run_are_read_once_each(project: Project) 
     assert project.refresh().read == project.runs()
 
 
-def test_a_deleted_work_folder_is_made_again_when_a_table_needs_it(project: Project) -> None:
-    shutil.rmtree(project.folder / ".evalscope-summary")
-    project.refresh()
-    project.change(RUN)
-    project.refresh()
-    assert set(project.runs()) <= {run for run, _ in project.record_files().values()}
+def test_a_deleted_work_folder_is_made_again_when_a_table_needs_it(built: Project) -> None:
+    shutil.rmtree(built.folder / ".evalscope-summary")
+    assert NOTHING_TO_DO in built.snakemake("-n").text  # the tables are still those of the tree
+    built.change(RUN)
+    assert built.refresh().read == built.runs()
 
 
-def test_a_deleted_table_is_made_again_and_nothing_is_read(project: Project) -> None:
-    (project.folder / "summary_stats.csv").unlink()
-    outcome = project.refresh()
+def test_a_deleted_table_is_made_again_and_nothing_is_read(built: Project) -> None:
+    (built.folder / "summary_stats.csv").unlink()
+    outcome = built.refresh()
     assert outcome.read == set()
     assert outcome.jobs["merge"] == 0
-    (project.folder / "summary_problems.csv").unlink()
-    assert project.refresh().read == set()
+    (built.folder / "summary_problems.csv").unlink()
+    assert built.refresh().read == set()
 
 
 def test_a_deleted_snakemake_folder_reads_nothing(project: Project) -> None:
@@ -185,27 +183,30 @@ def test_another_grouping_makes_the_statistics_alone(project: Project) -> None:
 
 
 def test_another_number_of_batches_reads_nothing(project: Project) -> None:
-    outcome = project.refresh("--set-scatter", "evalscope_runs=3")
-    assert outcome.read == set()
-    add_run(project)
-    assert project.refresh("--set-scatter", "evalscope_runs=3").read == {NEW_RUN}
-    assert project.refresh().read == set()
+    assert project.refresh("--set-scatter", "evalscope_runs=3").read == set()
+    assert len(work_files(project, "inventory")) == 8 + 3
+    project.configure(batches=5)
+    assert project.snakemake().read == set()
+    assert project.tables() == project.clean_tables()
 
 
-def test_going_back_to_an_earlier_number_of_batches_takes_the_runs_of_now(project: Project) -> None:
+def test_going_back_to_an_earlier_number_of_batches_takes_the_runs_of_now(built: Project) -> None:
     """The inventories of then are as the tree is again, but the tables in between were made of another tree."""
-    add_run(project)
-    project.snakemake("--set-scatter", "evalscope_runs=3")
-    shutil.rmtree(project.tree / NEW_RUN)
-    assert project.refresh().read == set()
+    built.arguments = ("--rerun-triggers", "mtime")
+    add_run(built)
+    built.snakemake("--set-scatter", "evalscope_runs=3")
+    assert NEW_RUN in (built.folder / "summary_raw.csv").read_text()
+    shutil.rmtree(built.tree / NEW_RUN)
+    assert built.refresh().read == set()
 
 
-def test_going_back_to_an_earlier_tree_takes_its_runs(project: Project) -> None:
+def test_going_back_to_an_earlier_tree_takes_its_runs(built: Project) -> None:
     """The inventories of either tree never change, but the same tables are made of both."""
-    shutil.copytree(MIXED / "1.9.1", project.folder / "other" / "1.9.1")
-    project.snakemake("--config", "results_dir=other")
-    assert len(rows_of(project.folder / "summary_raw.csv")) == 1
-    project.refresh()
+    built.arguments = ("--rerun-triggers", "mtime")
+    shutil.copytree(MIXED / "1.9.1", built.folder / "other" / "1.9.1")
+    built.snakemake("--config", "results_dir=other")
+    assert len(rows_of(built.folder / "summary_raw.csv")) == 1
+    assert built.refresh().read == set()
 
 
 def test_switching_percentile_filling_off_and_on_reads_nothing(project: Project) -> None:
@@ -214,48 +215,39 @@ def test_switching_percentile_filling_off_and_on_reads_nothing(project: Project)
     assert project.refresh().read == set()
     assert project.tables()["summary_raw.csv"] != filled
     project.configure()
-    assert project.refresh().read == set()
+    assert project.snakemake().read == set()
     assert project.tables()["summary_raw.csv"] == filled
 
 
-def test_an_excluded_run_leaves_the_table_and_nothing_is_read(project: Project) -> None:
-    project.configure(exclude=["0.8.0", "*/20261124_021947"])
-    assert project.refresh().read == set()
-    assert RUN not in (project.folder / "summary_raw.csv").read_text()
-    project.configure()
-    assert RUN in project.refresh().read
+def test_an_excluded_run_leaves_the_table_and_nothing_is_read(built: Project) -> None:
+    built.configure(exclude=["0.8.0", "*/20261124_021947"])
+    assert built.refresh().read == set()
+    assert RUN not in (built.folder / "summary_raw.csv").read_text()
+    built.configure()
+    assert RUN in built.refresh().read
 
 
-def test_edited_extractor_sources_read_every_run(project: Project, tmp_path: Path) -> None:
-    project.checkout = copy_checkout(tmp_path / "edited")
-    project.snakemake("--dry-run")
-    for module in ("formats", "run", "database", "percentiles"):
-        source = project.checkout / "scripts" / "evalscope_summary" / f"{module}.py"
-        source.write_text(f"{source.read_text()}\n# edited\n")
+def edit(project: Project, folder: Path, program: str) -> None:
+    """Edit a source file, in a checkout of the project's own."""
+    if project.checkout != folder:
+        project.checkout = copy_checkout(folder)
+    source = folder / "scripts" / program
+    source.write_text(f"{source.read_text()}\n# edited\n")
+
+
+@pytest.mark.parametrize("program", ["extract.py", "evalscope_summary/formats.py", "evalscope_summary/database.py"])
+def test_edited_extractor_sources_read_every_run(project: Project, tmp_path: Path, program: str) -> None:
+    edit(project, tmp_path / "edited", program)
     assert project.refresh().read == project.runs()
 
 
-@pytest.mark.parametrize("program", ["evalscope_summary/stats.py", "stats.py"])
-def test_an_edited_statistics_program_makes_the_statistics_alone(
-    project: Project, tmp_path: Path, program: str
+@pytest.mark.parametrize(("program", "rule"), [("merge.py", "merge"), ("stats.py", "stats")])
+def test_an_edited_program_makes_its_table_again_and_reads_nothing(
+    built: Project, tmp_path: Path, program: str, rule: str
 ) -> None:
-    edit_and_check(project, tmp_path, program, "stats")
-
-
-@pytest.mark.parametrize("program", ["evalscope_summary/tables.py", "merge.py"])
-def test_an_edited_merge_program_makes_the_tables_and_reads_nothing(
-    project: Project, tmp_path: Path, program: str
-) -> None:
-    edit_and_check(project, tmp_path, program, "merge")
-
-
-def edit_and_check(project: Project, tmp_path: Path, program: str, rule: str) -> None:
-    """Edit a program in a checkout of one's own: its rule runs again, and reads nothing."""
-    project.checkout = copy_checkout(tmp_path / "edited")
-    project.snakemake()
-    source = project.checkout / "scripts" / program
-    source.write_text(f"{source.read_text()}\n# edited\n")
-    outcome = project.refresh()
+    built.arguments = ("--rerun-triggers", "mtime")
+    edit(built, tmp_path / "edited", program)
+    outcome = built.refresh()
     assert outcome.read == set()
     assert outcome.jobs["extract"] == 0
     assert outcome.jobs[rule] == 1
@@ -265,7 +257,7 @@ def test_an_unmounted_tree_is_an_error_that_changes_nothing(project: Project) ->
     tables, work = project.tables(), tree_state(project.folder / ".evalscope-summary")
     project.tree.rename(project.folder / "elsewhere")
     project.tree.mkdir()
-    for arguments in (("-n",), (), ("--forceall",)):
+    for arguments in (("-n",), ("--forceall",)):
         project.snakemake(*arguments, succeeds=False).fails_with("results", "mounted", "allow_empty")
     project.tree.rmdir()
     project.snakemake(succeeds=False).fails_with("results", "does not exist")

@@ -103,7 +103,7 @@ def connect(folder: Path) -> Iterator[sqlite3.Connection]:
             uri = f"file:{urllib.parse.quote(os.fsencode(path.absolute()))}?mode=ro"
             with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
                 yield connection
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # damage may lie in names and texts
         raise UnreadableDatabase(f"SQLite can't read it: {error}") from error
 
 
@@ -167,5 +167,5 @@ def _numbers(text: object, column: str) -> list[float]:
     try:
         values = parse(text.encode() if isinstance(text, str) else b"")
         return [float(v) if math.isfinite(v) else math.nan for v in values]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise UnreadableDatabase(f"column `{column}` holds something else than a JSON list of numbers") from error
