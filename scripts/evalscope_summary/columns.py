@@ -259,5 +259,5 @@ def is_type(value: Any, column_type: Type) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     if column_type == "float":
-        return True
+        return isinstance(value, float) or abs(value) < 2**1023  # a larger integer is no float
     return value == value and abs(value) < 2**63 and value == int(value)
