@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from evalscope_summary import formats
 from evalscope_summary.formats import Window, release
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 RUNS = Path(__file__).parent / "fixtures" / "runs"
@@ -417,6 +417,7 @@ def test_floor_rank_is_one_too_high_where_the_nearest_is_exact(
     assert formats.rank(count, percent, nearest=True) == nearest
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 5000), percent=st.integers(0, 100))
 def test_the_nearest_rank_is_the_first_that_covers_the_share(count: int, percent: int) -> None:
     index = formats.rank(count, percent, nearest=True)
@@ -425,6 +426,7 @@ def test_the_nearest_rank_is_the_first_that_covers_the_share(count: int, percent
     assert index == 0 or Fraction(index, count) < Fraction(percent, 100)
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 5000), percent=st.integers(0, 99))
 def test_the_floor_rank_is_the_nearest_or_the_next(count: int, percent: int) -> None:
     floor, nearest = (formats.rank(count, percent, nearest=rule) for rule in (False, True))

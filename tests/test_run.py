@@ -4,7 +4,9 @@ import json
 import math
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,9 @@ PERCENTILES: list[dict[str, Any]] = [
     {"Percentiles": label, "Latency (s)": 0.1, "TTFT (ms)": 40.0, "ITL (ms)": 6.0, "TPOT (ms)": 7.0}
     for label in ("min", "50%", "max")
 ]
+
+
+HUGE = pytest.param(10**400, id="an integer of 401 digits")
 
 
 def without(content: Mapping[str, Any], *keys: str) -> dict[str, Any]:
@@ -260,7 +265,7 @@ def test_json_that_is_no_object_is_an_unknown_format(tree: Tree, name: str, cont
     assert only_problem(tree.read())[:4] == ("skipped", "unknown-format", RUN, name)
 
 
-@pytest.mark.parametrize("count", [None, "20", -1, 20.5, math.nan, math.inf, True, [20], 2**63, 10**400])
+@pytest.mark.parametrize("count", [None, "20", -1, 20.5, math.nan, math.inf, True, [20], 2**63, HUGE])
 def test_a_summary_without_a_count_of_requests_is_an_unknown_format(tree: Tree, count: Any) -> None:
     record = tree.record(SUMMARY | {"Total Requests": count})
     assert only_problem(record)[:4] == ("skipped", "unknown-format", RUN, formats.SUMMARY)
@@ -321,6 +326,53 @@ def test_an_unreadable_database_leaves_the_run(tree: Tree, data: bytes) -> None:
     assert only_problem(record)[:4] == ("warning", "unreadable-database", RUN, formats.DATABASE)
     assert record.values == before
     assert not record.filled
+
+
+@pytest.fixture
+def database(tree: Tree) -> Callable[[str], Record]:
+    """Runs a statement on the database of a run of 1.14.1, and reads the run."""
+
+    def run(statement: str) -> Record:
+        with closing(sqlite3.connect(copy_run(tree, "1.14.1", "single") / formats.DATABASE)) as connection:
+            connection.execute(statement)
+            connection.commit()
+        return tree.read()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE result SET inter_token_latencies = 'x' WHERE rowid = 7",
+        "UPDATE result SET inter_token_latencies = CAST(x'ff' AS TEXT) WHERE rowid = 7",
+        "ALTER TABLE result RENAME TO other",
+        "ALTER TABLE result RENAME COLUMN success TO other",
+    ],
+)
+def test_a_database_that_is_not_evalscopes_leaves_the_run(database: Callable[[str], Record], statement: str) -> None:
+    record = database(statement)
+    assert only_problem(record)[:4] == ("warning", "unreadable-database", RUN, formats.DATABASE)
+    assert record.values["requests"] == 20
+    assert not record.filled
+
+
+def test_gpu_memory_comes_from_the_database(database: Callable[[str], Record]) -> None:
+    values = database("UPDATE result SET max_gpu_memory_cost = rowid").values
+    assert (values["avg_gpu_memory"], values["max_gpu_memory"], values["min_gpu_memory"]) == (10.5, 20.0, 1.0)
+
+
+def test_gpu_memory_that_can_not_be_is_named_with_the_database(database: Callable[[str], Record]) -> None:
+    record = database("UPDATE result SET max_gpu_memory_cost = 9e999")
+    assert only_problem(record)[:4] == ("warning", "value-out-of-range", RUN, formats.DATABASE)
+    assert not any("gpu" in name for name in record.values)
+
+
+def test_requests_without_a_latency_take_no_part_in_filled_percentiles(database: Callable[[str], Record]) -> None:
+    record = database("UPDATE result SET latency = NULL WHERE rowid <= 10")
+    filled = record.filled or {}
+    assert math.isfinite(filled["66p_latency_"])
+    assert {problem.code for problem in record.fill_problems} == {"percentiles-disagree"}
 
 
 # --- counts ---
@@ -512,7 +564,7 @@ def test_a_percentile_without_a_value_is_an_empty_cell(tree: Tree, value: Any) -
 
 
 @pytest.mark.parametrize("field", ["number", "max_tokens", "min_tokens", "prefix_length", "max_prompt_length"])
-@pytest.mark.parametrize("value", ["64", -5, 64.5, math.nan, math.inf, True, {}, 2**70, 10**400])
+@pytest.mark.parametrize("value", ["64", -5, 64.5, math.nan, math.inf, True, {}, 2**70, HUGE])
 def test_an_argument_that_is_no_count_is_an_empty_cell_and_a_warning(tree: Tree, field: str, value: Any) -> None:
     record = tree.record(args=ARGS | {field: value})
     assert field not in record.values
@@ -682,7 +734,7 @@ def test_the_rate_is_the_summarys_else_the_arguments(tree: Tree, summary: Any, a
 
 
 @pytest.mark.parametrize("column", ["parallel", "rate"])
-@pytest.mark.parametrize("value", ["4", -3, math.nan, [4], 10**400])
+@pytest.mark.parametrize("value", ["4", -3, math.nan, [4], HUGE])
 def test_a_concurrency_or_rate_that_can_not_be_is_noted(tree: Tree, column: str, value: Any) -> None:
     keys = {"parallel": "Concurrency", "rate": "Request Rate (req/s)"}
     record = tree.record(SUMMARY | {keys[column]: value})
