@@ -36,13 +36,16 @@ NOTHING_TO_DO = "Nothing to be done"
 # Imported by every Python that the workflow starts: notes who opens files of a run, and can stop a process there.
 _WATCH = """
 import os, sys, time
+from urllib.parse import unquote_to_bytes
 
 _log, _stop, _seen = os.environ.get("WATCH_LOG"), os.environ.get("WATCH_STOP"), set()
 
 def _watch(event, args):
     if event not in ("open", "sqlite3.connect") or not isinstance(args[0], (str, bytes, os.PathLike)):
         return
-    path = os.fsdecode(args[0]).removeprefix("file:")
+    path = os.fsdecode(args[0])
+    if path.startswith("file:"):
+        path = os.fsdecode(unquote_to_bytes(path[5:]))
     if "/benchmark_" not in path:
         return
     run = os.path.dirname(os.path.abspath(path))
@@ -294,13 +297,12 @@ def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> d
     return made
 
 
-def copy_checkout(target: Path) -> Path:
+def copy_checkout(target: Path, source: Path = CHECKOUT) -> Path:
     """Copy what a user of the workflow needs."""
     skip = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(CHECKOUT / "scripts", target / "scripts", ignore=skip)
-    shutil.copytree(CHECKOUT / "config", target / "config", ignore=skip)
-    shutil.copytree(CHECKOUT / "envs", target / "envs")
-    shutil.copy2(CHECKOUT / "Snakefile", target)
+    for folder in ("scripts", "config", "envs"):
+        shutil.copytree(source / folder, target / folder, ignore=skip)
+    shutil.copy2(source / "Snakefile", target)
     return target
 
 

@@ -201,6 +201,11 @@ def test_what_is_no_number_reads_as_missing(tmp_path: Path, column: str, value: 
     assert math.isnan(bad)
 
 
+def test_zero_is_a_number(tmp_path: Path) -> None:
+    _, rows = read(make(tmp_path, "1.10.0", [OK | {"latency": 0.0, "completion_tokens": 0}]))
+    assert (list(rows.latency), list(rows.completion_tokens)) == ([0.0], [0.0])
+
+
 @pytest.mark.parametrize("text", ["", "[1", "{}x", "1", "null", '["a"]', "[null]", "[[1]]", 5, b"[1]"])
 def test_intervals_that_are_no_list_of_numbers_make_the_database_unreadable(tmp_path: Path, text: Any) -> None:
     make(tmp_path, "1.10.0", [OK | {"inter_token_latencies": text}])

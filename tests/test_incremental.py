@@ -229,15 +229,13 @@ def test_an_excluded_run_leaves_the_table_and_nothing_is_read(built: Project) ->
 
 def edit(project: Project, folder: Path, program: str) -> None:
     """Edit a source file, in a checkout of the project's own."""
-    if project.checkout != folder:
-        project.checkout = copy_checkout(folder)
+    project.checkout = copy_checkout(folder, project.checkout)
     source = folder / "scripts" / program
     source.write_text(f"{source.read_text()}\n# edited\n")
 
 
-@pytest.mark.parametrize("program", ["extract.py", "evalscope_summary/formats.py", "evalscope_summary/database.py"])
-def test_edited_extractor_sources_read_every_run(project: Project, tmp_path: Path, program: str) -> None:
-    edit(project, tmp_path / "edited", program)
+def test_edited_extractor_sources_read_every_run(project: Project, tmp_path: Path) -> None:
+    edit(project, tmp_path / "edited", "evalscope_summary/formats.py")
     assert project.refresh().read == project.runs()
 
 

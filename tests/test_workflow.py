@@ -23,7 +23,20 @@ NAMES = [
     "n" * 200,
     "100%",
     "<output>",
+    " blanks around ",
+    "{scatteritem}",
+    "a,b",
+    "tab\tbed",
+    "back\\slash",
+    "-n",
+    "=1+1",
+    "*",
+    "[a]",
+    "e\u0301 as two characters",
 ]
+
+ONE_RUN = MIXED / "1.9.1"
+"""A tree of one run."""
 
 
 @pytest.mark.parametrize(
@@ -98,13 +111,16 @@ def test_folders_may_be_called_anything(new_project: Callable[..., Project]) -> 
     assert project.snakemake(*arguments).read == project.runs()
     assert project.tables() == project.clean_tables()
     assert {row["config"] for row in rows_of(project.folder / "summary_raw.csv")} == set(NAMES)
-    assert not list(project.folder.rglob("hacked"))
     assert NOTHING_TO_DO in project.snakemake("-n", *arguments).text
+    changed = next(run for run in project.runs() if run.startswith("$(touch hacked)"))
+    project.change(changed)
+    assert project.snakemake(*arguments).read == {changed}
+    assert not list(project.folder.rglob("hacked"))
 
 
 def test_the_checkout_may_lie_anywhere(new_project: Callable[..., Project], tmp_path: Path) -> None:
     project = new_project()
-    project.checkout = copy_checkout(tmp_path / "my {tools} & 'things'")
+    project.checkout = copy_checkout(project.checkout, tmp_path / "my {tools} & 'things'")
     project.snakemake()
     assert project.tables() == project.clean_tables()
 
@@ -202,3 +218,165 @@ rule count:
     assert (project.folder / "tables" / "all_raw.csv").read_bytes() == clean["summary_raw.csv"]
     assert (project.folder / "second" / "summary_raw.csv").exists()
     assert NOTHING_TO_DO in project.snakemake("-n", succeeds=None).text
+
+
+def test_the_default_target_makes_the_configured_tables_alone(new_project: Callable[..., Project]) -> None:
+    project = new_project(ONE_RUN)
+    project.configure(tables=["stats"], formats=["json"])
+    project.snakemake()
+    made = {path.name for path in project.folder.iterdir() if path.is_file()}
+    assert made == {"summary_raw.csv", "summary_problems.csv", "summary_stats.csv", "summary_stats.json"}
+
+
+def test_an_absolute_tree_gives_the_same_tables(new_project: Callable[..., Project]) -> None:
+    project = new_project(ONE_RUN)
+    project.snakemake("--config", f"results_dir={project.tree}")
+    assert project.tables() == project.clean_tables()
+
+
+def test_the_project_its_output_and_its_work_folder_may_be_called_oddly(new_project: Callable[..., Project]) -> None:
+    project = new_project(ONE_RUN, name="a {project} 'here'")
+    output, work = "out put/$(x) 'y'; \"z\"", "work $(w) 'v'"
+    project.configure(output=output, work_dir=work)
+    project.snakemake()
+    project.settings = {}
+    for name, content in project.clean_tables().items():
+        assert (project.folder / f"{output}{name.removeprefix('summary')}").read_bytes() == content
+    assert (project.folder / work).is_dir()
+    assert not (project.folder / ".evalscope-summary").exists()
+    assert NOTHING_TO_DO in project.snakemake("-n").text
+
+
+@pytest.mark.parametrize("key", ["output", "work_dir"])
+def test_braces_are_refused_where_snakemake_would_fill_them(new_project: Callable[..., Project], key: str) -> None:
+    project = new_project(ONE_RUN)
+    project.configure(**{key: "july {x}"})
+    project.snakemake(succeeds=False).fails_with(f"'{key}'", "july {x}", "No braces")
+
+
+def test_tables_inside_the_tree_are_not_taken_for_results(new_project: Callable[..., Project]) -> None:
+    project = new_project(ONE_RUN)
+    arguments = ("--config", "results_dir=.", "output=results/summary", "work_dir=results/work")
+    assert project.meanwhile(*arguments).status == 0
+    assert len(rows_of(project.folder / "results" / "summary_raw.csv")) == 1
+    assert NOTHING_TO_DO in project.meanwhile(*arguments, "-n").text
+
+
+def test_a_folder_whose_name_is_no_text_is_read_too(new_project: Callable[..., Project]) -> None:
+    project = new_project(ONE_RUN)
+    (project.tree / "p1_n1").rename(project.tree / "caf\udce9")
+    project.snakemake()
+    assert [row["config"] for row in rows_of(project.folder / "summary_raw.csv")] == ["caf\\udce9"]
+    assert NOTHING_TO_DO in project.snakemake("-n").text
+
+
+def test_a_wrong_setting_in_a_file_is_one_clear_message(new_project: Callable[..., Project]) -> None:
+    project = new_project(ONE_RUN)
+    project.configure(group_by=["config", "modle"])
+    outcome = project.snakemake(succeeds=False)
+    outcome.fails_with("'group_by'", "modle", "prompt_length")
+    assert outcome.text.count("'group_by'") == 1
+
+
+def test_a_file_in_the_place_of_the_tree_is_an_error(new_project: Callable[..., Project]) -> None:
+    project = new_project(tree=None)
+    project.tree.write_text("results were here")
+    project.snakemake(succeeds=False).fails_with("'results'", "is no folder")
+
+
+def test_a_tree_without_runs_gives_empty_json(new_project: Callable[..., Project]) -> None:
+    project = new_project(tree=None)
+    (project.tree / "empty" / "20261124_020809").mkdir(parents=True)
+    project.snakemake("summary_raw.json", "summary_stats.json")
+    for table in ("raw", "stats"):
+        assert json.loads((project.folder / f"summary_{table}.json").read_bytes()) == []
+
+
+def test_strict_goes_on_when_the_skipped_run_is_gone(built: Project) -> None:
+    (built.folder / "summary_stats.csv").unlink()
+    built.configure(strict=True)
+    (skipped,) = (row["run"] for row in rows_of(built.folder / "summary_problems.csv") if row["severity"] == "skipped")
+    built.snakemake(succeeds=False).fails_with(skipped, "incomplete")
+    clean = built.clean_tables()
+    assert built.tables() == {name: clean[name] for name in ("summary_raw.csv", "summary_problems.csv")}
+    shutil.rmtree(built.tree / skipped)
+    assert built.snakemake().read == set()
+    assert built.tables() == built.clean_tables()
+    assert NOTHING_TO_DO in built.snakemake("-n").text
+
+
+def test_excluded_runs_are_not_read(new_project: Callable[..., Project]) -> None:
+    project = new_project()
+    project.configure(exclude=["1.*", "*/20261124_021335", "0.8.0/*/*/dead*"])
+    shutil.copytree(ONE_RUN, project.tree / "kept")
+    assert project.snakemake().read == {run for run in project.runs() if run.startswith("kept/")}
+    assert project.tables() == project.clean_tables()
+
+
+DOWNSTREAM = """
+rule all:
+    input: "plot.txt", "other/plot.txt"
+
+module a:
+    snakefile: {snakefile!r}
+    config: {{"results_dir": "tree a", "output": "tables/a", "columns": "all"}}
+
+use rule * from a as a_*
+
+module b:
+    snakefile: {snakefile!r}
+    config: {{"results_dir": "b {{tree}}", "output": "b", "batches": 3}}
+    prefix: "other"
+
+use rule * from b as b_*
+
+rule plot:
+    input: rules.a_stats.output
+    output: "plot.txt"
+    shell: "wc -l < {{input:q}} > {{output:q}}"
+
+rule plot_b:
+    input: rules.b_stats.output, rules.b_merge.output.problems
+    output: "other/plot.txt"
+    shell: "cat {{input:q}} | wc -l > {{output:q}}"
+"""
+
+
+def downstream(new_project: Callable[..., Project], snakefile: str) -> Project:
+    """The project of somebody whose own Snakefile uses this workflow."""
+    project = new_project(results="tree a")
+    (project.folder / "Snakefile").write_text(snakefile.format(snakefile=str(project.checkout / "Snakefile")))
+    project.checkout = project.folder
+    return project
+
+
+def test_a_workflow_that_uses_it_twice_keeps_its_own_default_and_reads_only_what_changed(
+    new_project: Callable[..., Project],
+) -> None:
+    project = downstream(new_project, DOWNSTREAM)
+    tree_b = project.folder / "b {tree}"
+    shutil.copytree(ONE_RUN, tree_b)
+    state_b = tree_state(tree_b)
+    first = project.snakemake()
+    assert first.jobs["all"] == 1, "the default is a rule of the module"
+    assert (first.jobs["a_extract"], first.jobs["b_extract"]) == (8, 3)
+    project.settings = {"columns": "all"}
+    clean = project.clean_tables()
+    assert (project.folder / "tables" / "a_raw.csv").read_bytes() == clean["summary_raw.csv"]
+    assert (project.folder / "tables" / "a_stats.csv").read_bytes() == clean["summary_stats.csv"]
+    assert len(rows_of(project.folder / "other" / "b_stats.csv")) == 1
+    assert (project.folder / "plot.txt").read_text().strip() == str(clean["summary_stats.csv"].count(b"\n"))
+    assert NOTHING_TO_DO in project.snakemake("-n").text
+    run = "1.4.2/p4_n3_flaky/20261124_020527/flaky"
+    project.change(run)
+    again = project.snakemake()
+    assert again.read == {run}
+    assert again.jobs == {"a_extract": 1, "a_merge": 1, "a_stats": 1, "plot": 1, "all": 1}
+    assert (project.folder / "tables" / "a_raw.csv").read_bytes() == project.clean_tables()["summary_raw.csv"]
+    assert tree_state(tree_b) == state_b
+
+
+def test_two_uses_that_want_different_things_of_one_file_are_refused(new_project: Callable[..., Project]) -> None:
+    text = DOWNSTREAM.replace('"b {{tree}}"', '"tree a", "exclude": ["1.*"]').replace('"columns": "all"', '"batches": 3')
+    project = downstream(new_project, text)
+    project.snakemake(succeeds=False).fails_with("two uses of this workflow", "work_dir")
