@@ -10,6 +10,12 @@ CORES ?= all
 
 example: $(VENV)/installed  ## run the workflow on example/results
 	$(VENV)/bin/snakemake --cores $(CORES) --directory example
+	@printf '\nSome columns of the tables:\n\n'
+	@cut -d, -f2,4,7,9,12,13 example/summary_raw.csv
+	@echo
+	@cut -d, -f1,2,4,7,8,19,23 example/summary_stats.csv
+	@echo
+	@cut -d, -f1-4 example/summary_problems.csv
 	@echo
 	@echo "Tables: example/summary_raw.csv (a row per run), example/summary_stats.csv (a row per repeated test),"
 	@echo "        example/summary_problems.csv (what was left out, and why)"
