@@ -377,6 +377,7 @@ def test_a_workflow_that_uses_it_twice_keeps_its_own_default_and_reads_only_what
 
 
 def test_two_uses_that_want_different_things_of_one_file_are_refused(new_project: Callable[..., Project]) -> None:
-    text = DOWNSTREAM.replace('"b {{tree}}"', '"tree a", "exclude": ["1.*"]').replace('"columns": "all"', '"batches": 3')
+    text = DOWNSTREAM.replace('"b {{tree}}"', '"tree a", "exclude": ["1.*"]')
+    text = text.replace('"columns": "all"', '"batches": 3')
     project = downstream(new_project, text)
     project.snakemake(succeeds=False).fails_with("two uses of this workflow", "work_dir")
