@@ -120,7 +120,7 @@ def test_folders_may_be_called_anything(new_project: Callable[..., Project]) -> 
 
 def test_the_checkout_may_lie_anywhere(new_project: Callable[..., Project], tmp_path: Path) -> None:
     project = new_project()
-    project.checkout = copy_checkout(project.checkout, tmp_path / "my {tools} & 'things'")
+    project.checkout = copy_checkout(tmp_path / "my {tools} & 'things'")
     project.snakemake()
     assert project.tables() == project.clean_tables()
 
