@@ -61,7 +61,6 @@ localrules:
 
 # The default: the `tables` in the `formats` of the configuration.
 rule evalscope_summary:
-    default_target: True
     input:
         flow.targets,
         local(flow.strict_stamp) if flow.strict else [],

@@ -350,32 +350,6 @@ def downstream(new_project: Callable[..., Project], snakefile: str) -> Project:
     return project
 
 
-def test_a_workflow_that_uses_it_twice_keeps_its_own_default_and_reads_only_what_changed(
-    new_project: Callable[..., Project],
-) -> None:
-    project = downstream(new_project, DOWNSTREAM)
-    tree_b = project.folder / "b {tree}"
-    shutil.copytree(ONE_RUN, tree_b)
-    state_b = tree_state(tree_b)
-    first = project.snakemake()
-    assert first.jobs["all"] == 1, "the default is a rule of the module"
-    assert (first.jobs["a_extract"], first.jobs["b_extract"]) == (8, 3)
-    project.settings = {"columns": "all"}
-    clean = project.clean_tables()
-    assert (project.folder / "tables" / "a_raw.csv").read_bytes() == clean["summary_raw.csv"]
-    assert (project.folder / "tables" / "a_stats.csv").read_bytes() == clean["summary_stats.csv"]
-    assert len(rows_of(project.folder / "other" / "b_stats.csv")) == 1
-    assert (project.folder / "plot.txt").read_text().strip() == str(clean["summary_stats.csv"].count(b"\n"))
-    assert NOTHING_TO_DO in project.snakemake("-n").text
-    run = "1.4.2/p4_n3_flaky/20261124_020527/flaky"
-    project.change(run)
-    again = project.snakemake()
-    assert again.read == {run}
-    assert again.jobs == {"a_extract": 1, "a_merge": 1, "a_stats": 1, "plot": 1, "all": 1}
-    assert (project.folder / "tables" / "a_raw.csv").read_bytes() == project.clean_tables()["summary_raw.csv"]
-    assert tree_state(tree_b) == state_b
-
-
 def test_two_uses_that_want_different_things_of_one_file_are_refused(new_project: Callable[..., Project]) -> None:
     text = DOWNSTREAM.replace('"b {{tree}}"', '"tree a", "exclude": ["1.*"]')
     text = text.replace('"columns": "all"', '"batches": 3')
