@@ -1,6 +1,7 @@
 """Small result trees, and a real Snakemake around them that counts which runs are read."""
 
 import ast
+import contextlib
 import csv
 import json
 import os
@@ -208,7 +209,7 @@ class Project:
         real = self.snakemake(*arguments)
         assert self.tables() == self.clean_tables()
         assert (NOTHING_TO_DO in dry.text) == (NOTHING_TO_DO in real.text), "the dry run said something else"
-        if "--forceall" not in arguments and not self.arguments:  # fewer triggers find no more to do
+        if "--forceall" not in arguments and "mtime" not in self.arguments:  # fewer triggers find no more to do
             again = self.snakemake(*arguments, "-n")
             assert NOTHING_TO_DO in again.text, again.text
         return real
@@ -333,10 +334,11 @@ def template(tmp_path_factory: pytest.TempPathFactory, checkout: Path, watch: Pa
 
 @pytest.fixture
 def new_project(tmp_path: Path, checkout: Path, watch: Path) -> Callable[..., Project]:
-    """Makes projects with results and no tables yet: from a tree, or empty."""
+    """Makes projects with results and no tables yet: from a tree, or empty; 0 batches for the default number."""
 
-    def make(tree: Path | None = MIXED, results: str = "results", name: str = "project") -> Project:
-        project = Project(tmp_path / name, checkout, watch, results=results)
+    def make(tree: Path | None = MIXED, results: str = "results", name: str = "project", batches: int = 2) -> Project:
+        arguments = ("--set-scatter", f"evalscope_runs={batches}") if batches else ()  # each batch costs a process
+        project = Project(tmp_path / name, checkout, watch, arguments, results)
         project.folder.mkdir(exist_ok=True)
         if tree:
             shutil.copytree(tree, project.tree)
@@ -355,7 +357,8 @@ def built(tmp_path: Path, template: Project) -> Project:
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
     """Kill a process with all that it started."""
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # all of them have ended
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

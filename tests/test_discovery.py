@@ -269,11 +269,12 @@ def test_an_agentx_folder_is_an_unknown_format(tmp_path: Path) -> None:
     assert problem[:4] == ("skipped", "unknown-format", "m/agentx_256k/parallel_8", formats.AGENTX)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can list every folder")
 def test_a_folder_that_cannot_be_listed_is_a_problem_and_the_rest_is_found(tmp_path: Path) -> None:
     put(tmp_path / "a" / "m")
     closed = put(tmp_path / "b" / "m").parent
     closed.chmod(0)
+    if os.access(closed, os.R_OK):
+        pytest.skip("this user can list every folder")
     try:
         tree = discover(str(tmp_path))
     finally:

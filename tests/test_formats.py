@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalscope_summary import formats
+from evalscope_summary import formats, percentiles
+from evalscope_summary.database import Rows
 from evalscope_summary.formats import Window, release
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -433,3 +434,141 @@ def test_the_floor_rank_is_the_nearest_or_the_next(count: int, percent: int) -> 
     exact = count * percent % 100 == 0
     assert 0 <= floor < count
     assert floor - nearest == (1 if exact and percent else 0)
+
+
+# --- percentiles as each release took them from its request rows ---
+
+COLUMNS = frozenset({"latency", "first_chunk_latency", "time_per_output_token", "is_stream", "inter_token_latencies"})
+OLD_COLUMNS = frozenset({"latency", "first_chunk_latency", "chunk_time", "n_chunks", "chunk_times"})
+NAN = float("nan")
+
+
+def lists_of(columns: frozenset[str], window: Window, **rows: list[float]) -> percentiles.Lists:
+    """The lists of some requests; a column that is not given is missing in all of them."""
+    count = max(len(values) for name, values in rows.items() if name != "intervals")
+    whole = Rows()
+    for name in vars(whole):
+        getattr(whole, name).extend(rows.get(name, [] if name == "intervals" else [NAN] * count))
+    return percentiles.lists(whole, columns, window)
+
+
+def found(values: percentiles.Lists, *metrics: str) -> list[list[float]]:
+    return [values.values[metric].tolist() for metric in metrics]
+
+
+MIXED: dict[str, list[float]] = {
+    "latency": [4.0, 2.0, 3.0],
+    "first_chunk_latency": [0.4, 2.0, 0.2],
+    "time_per_output_token": [0.25, 0.0, 0.5],
+    "completion_tokens": [8.0, 4.0, 6.0],
+    "prompt_tokens": [4.0, 4.0, 9.0],
+    "intervals": [0.5, 0.25],
+}
+
+
+def test_times_to_first_token_and_per_token_are_those_of_streamed_requests() -> None:
+    values = lists_of(COLUMNS, Window("1.10.0", "1.11.1"), **MIXED, is_stream=[1.0, 0.0, 1.0])
+    assert found(values, "ttft", "tpot", "decode") == [[200.0, 400.0], [250.0, 500.0], [2.0, 4.0]]
+    assert found(values, "latency", "output", "total") == [[2.0, 3.0, 4.0], [2.0, 2.0, 2.0], [3.0, 4.0, 5.0]]
+    assert found(values, "itl", "input") == [[250.0, 500.0], [1.0, 2.0, 3.0]]
+    assert values.scrambled == frozenset()
+
+
+@pytest.mark.parametrize("is_stream", [[0.0] * 3, [NAN] * 3], ids=["none is streamed", "the release does not say"])
+def test_without_a_streamed_request_all_count(is_stream: list[float]) -> None:
+    values = lists_of(COLUMNS, Window("1.9.1", "1.10.0"), **MIXED, is_stream=is_stream)
+    assert found(values, "ttft", "tpot", "decode") == [[200.0, 400.0, 2000.0], [0.0, 250.0, 500.0], [2.0, 4.0]]
+    assert values.scrambled == {"decode"}
+
+
+@pytest.mark.parametrize(
+    ("window", "is_stream", "tpot"),
+    [
+        (Window("1.13.0", "1.14.0"), 1.0, [250.0, 500.0]),
+        (Window("1.14.1", None), 1.0, [250.0, 500.0]),
+        (Window("1.12.0", "1.13.0"), 1.0, [0.0, 250.0, 500.0]),
+        (Window("1.13.0", "1.14.0"), 0.0, [0.0, 250.0, 500.0]),
+    ],
+    ids=["1.13.0", "1.14.1", "1.12.0", "1.13.0, not streamed"],
+)
+def test_replies_of_one_token_have_no_time_per_token_from_1_13_0_on(
+    window: Window, is_stream: float, tpot: list[float]
+) -> None:
+    values = lists_of(COLUMNS, window, **MIXED, is_stream=[is_stream] * 3)
+    assert found(values, "tpot") == [tpot]
+    assert ("tpot" in values.scrambled) == (len(tpot) < 3)
+
+
+def test_time_per_token_was_chunk_time_by_tokens_before_0_17_1() -> None:
+    rows = {"latency": [1.0, 1.0, 1.0], "chunk_time": [2.0, 3.0, 4.0], "completion_tokens": [8.0, 0.0, 4.0]}
+    values = lists_of(OLD_COLUMNS, Window("0.16.2", "0.17.1"), **rows)
+    assert found(values, "tpot", "output") == [[0.25, 1.0], [0.0, 4.0, 8.0]]
+    assert "tpot" in values.scrambled
+
+
+def test_a_latency_of_zero_gives_no_throughput() -> None:
+    values = lists_of(COLUMNS, Window("1.14.1", None), latency=[0.0, 2.0], completion_tokens=[5.0, 4.0])
+    assert found(values, "latency", "output") == [[0.0, 2.0], [2.0]]
+
+
+def ten(**more: list[float]) -> percentiles.Lists:
+    """Ten requests, of which the floor rank of P50 is the sixth and the nearest the fifth."""
+    return lists_of(COLUMNS, Window("1.9.1", "1.12.0"), latency=[float(i) for i in range(1, 11)], **more)
+
+
+@pytest.mark.parametrize(
+    ("reported", "nearest", "decided", "disagreeing"),
+    [
+        ({(50, "latency"): 6.0}, False, True, ()),
+        ({(50, "latency"): 5.0}, True, True, ()),
+        ({(50, "latency"): 5.0, (25, "latency"): 3.0}, True, True, ()),
+        ({(25, "latency"): 3.0}, None, False, ()),  # both rules fit
+        ({}, None, False, ()),
+        ({(50, "latency"): 7.0}, None, False, ("latency",)),
+        ({(50, "latency"): 6.0, (90, "latency"): 9.0}, None, False, ("latency",)),  # one fits here, the other there
+        ({(25, "latency"): 3.0, (50, "ttft"): 1.0}, None, False, ("ttft",)),  # no request has it
+        ({(50, "latency"): 6.0001}, None, False, ("latency",)),
+    ],
+)
+@pytest.mark.parametrize(
+    ("window", "default"), [(Window("1.10.0", "1.12.0"), False), (Window("1.11.1", "1.12.0"), True)]
+)
+def test_the_rank_rule_is_the_one_that_reproduces_the_file_else_that_of_the_release(
+    window: Window,
+    default: bool,
+    reported: dict[tuple[int, str], float],
+    nearest: bool | None,
+    decided: bool,
+    disagreeing: tuple[str, ...],
+) -> None:
+    values = ten()
+    # missing values of all requests make no list at all, so that nothing was scrambled there
+    clean = percentiles.Lists(values.values, frozenset())
+    rule = percentiles.rank_rule(clean, reported, 2, window)
+    assert (rule.decided, rule.disagreeing) == (decided, disagreeing)
+    assert rule.nearest is (default if nearest is None else nearest)
+
+
+@pytest.mark.parametrize(
+    ("window", "disagreeing"), [(Window("1.12.0", "1.13.0"), ()), (Window("1.13.0", "1.14.0"), ("ttft",))]
+)
+def test_a_list_that_held_nan_takes_no_part_before_1_13_0(window: Window, disagreeing: tuple[str, ...]) -> None:
+    values = ten(first_chunk_latency=[NAN, *(float(i) for i in range(1, 10))])
+    assert "ttft" in values.scrambled
+    assert (
+        percentiles.rank_rule(values, {(25, "latency"): 3.0, (50, "ttft"): 77.0}, 2, window).disagreeing == disagreeing
+    )
+
+
+def test_a_percentile_is_one_of_the_values_rounded_as_the_release_did() -> None:
+    values = lists_of(COLUMNS, Window("1.14.1", None), latency=[0.123456, 0.987654]).values["latency"]
+    assert percentiles.percentile(values, 50, True, 4) == 0.1235
+    assert percentiles.percentile(values, 50, False, 2) == 0.99
+    assert percentiles.percentile(values[:0], 50, True, 4) is None
+
+
+def test_only_times_of_tokens_are_in_milliseconds_from_1_7_0_on() -> None:
+    new, old = Window("1.7.0", "1.7.1"), Window("1.6.1", "1.7.0")
+    assert [percentiles.in_seconds(500.0, metric, new) for metric in ("ttft", "itl", "tpot")] == [0.5] * 3
+    assert [percentiles.in_seconds(500.0, metric, new) for metric in ("latency", "output")] == [500.0] * 2
+    assert [percentiles.in_seconds(500.0, metric, old) for metric in ("ttft", "latency")] == [500.0] * 2

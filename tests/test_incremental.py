@@ -316,6 +316,28 @@ def run_after_kill(project: Project) -> Outcome:
     return outcome
 
 
+def test_a_merge_that_outlived_its_snakemake_is_made_again(built: Project) -> None:
+    """The memory killer takes Snakemake alone: the tables that its job still writes are marked as incomplete."""
+    built.record(RUN).unlink()
+    built.configure(columns="all")
+    build = built.start("--cores", "1", stop_at=1)
+    try:
+        build.kill()
+        build.wait()
+        built.go.touch()
+        deadline = time.monotonic() + 60
+        while not (built.folder / "summary_problems.csv").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        stop(build)
+    built.snakemake("--unlock")
+    built.snakemake(succeeds=False).fails_with("--rerun-incomplete")
+    assert built.snakemake("--rerun-incomplete").read == set()
+    assert built.tables() == built.clean_tables()
+    assert NOTHING_TO_DO in built.snakemake("-n").text
+
+
 def test_a_dry_run_during_a_build_loses_no_run(project: Project) -> None:
     project.change(RUN)
     project.change(ITS_REPEAT)

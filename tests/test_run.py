@@ -246,9 +246,11 @@ def test_what_is_no_file_is_unreadable_and_nobody_waits_for_it(
     assert problem[:4] == (severity, "unreadable-json", RUN, name)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
 def test_a_file_without_permission_is_unreadable(tree: Tree) -> None:
-    (tree.write() / formats.ARGS).chmod(0)
+    file = tree.write() / formats.ARGS
+    file.chmod(0)
+    if os.access(file, os.R_OK):
+        pytest.skip("this user can read every file")
     assert only_problem(tree.read())[:4] == ("skipped", "unreadable-json", RUN, formats.ARGS)
 
 
@@ -269,6 +271,12 @@ def test_json_that_is_no_object_is_an_unknown_format(tree: Tree, name: str, cont
 def test_a_summary_without_a_count_of_requests_is_an_unknown_format(tree: Tree, count: Any) -> None:
     record = tree.record(SUMMARY | {"Total Requests": count})
     assert only_problem(record)[:4] == ("skipped", "unknown-format", RUN, formats.SUMMARY)
+
+
+def test_no_request_at_all_is_a_count_too(tree: Tree) -> None:
+    record = tree.record(SUMMARY | {"Total Requests": 0, "Success Requests": 0, "Failed Requests": 0})
+    assert only_problem(record).code == "no-successful-requests"
+    assert record.values["requests"] == 0
 
 
 def test_an_empty_object_is_an_unknown_format(tree: Tree) -> None:
@@ -309,9 +317,11 @@ def test_percentiles_that_can_not_be_parsed_leave_the_run(tree: Tree, data: byte
     ids=repr,
 )
 def test_percentiles_of_another_shape_are_an_unknown_format(tree: Tree, content: Any) -> None:
-    record = tree.record(percentiles=json.dumps(content).encode())
+    (copy_run(tree, "1.9.1", "spec") / formats.PERCENTILE).write_text(json.dumps(content))
+    record = tree.read()
     assert only_problem(record)[:4] == ("warning", "unknown-format", RUN, formats.PERCENTILE)
     assert not any(name[0].isdigit() for name in record.values)
+    assert not record.filled
 
 
 def test_an_empty_list_of_percentiles_is_nothing_to_speak_of(tree: Tree) -> None:
@@ -362,6 +372,14 @@ def test_gpu_memory_comes_from_the_database(database: Callable[[str], Record]) -
     assert (values["avg_gpu_memory"], values["max_gpu_memory"], values["min_gpu_memory"]) == (10.5, 20.0, 1.0)
 
 
+def test_gpu_memory_of_a_run_without_a_success_is_empty(tree: Tree) -> None:
+    folder = copy_run(tree, "1.13.0", "dead")
+    with closing(sqlite3.connect(folder / formats.DATABASE)) as connection:
+        connection.execute("UPDATE result SET max_gpu_memory_cost = 5.0")
+        connection.commit()
+    assert not any("gpu" in name for name in tree.read().values)
+
+
 def test_gpu_memory_that_can_not_be_is_named_with_the_database(database: Callable[[str], Record]) -> None:
     record = database("UPDATE result SET max_gpu_memory_cost = 9e999")
     assert only_problem(record)[:4] == ("warning", "value-out-of-range", RUN, formats.DATABASE)
@@ -373,6 +391,12 @@ def test_requests_without_a_latency_take_no_part_in_filled_percentiles(database:
     filled = record.filled or {}
     assert math.isfinite(filled["66p_latency_"])
     assert {problem.code for problem in record.fill_problems} == {"percentiles-disagree"}
+
+
+def test_an_unreadable_database_says_nothing_about_the_release(tree: Tree) -> None:
+    (copy_run(tree, "1.10.0", "single") / formats.DATABASE).write_bytes(b"no database at all")
+    values = tree.read().values
+    assert (values["evalscope_at_least"], values["evalscope_below"]) == ("1.10.0", "1.12.0")
 
 
 # --- counts ---
@@ -957,6 +981,12 @@ def test_nearest_rank_narrows_the_release_to_1_11_1(tree: Tree) -> None:
     copy_run(tree, "1.11.1", "single")
     filled = tree.read().filled or {}
     assert (filled["evalscope_at_least"], filled["evalscope_below"]) == ("1.11.1", "1.12.0")
+
+
+def test_a_rank_rule_that_was_only_assumed_narrows_nothing(tree: Tree) -> None:
+    (copy_run(tree, "1.10.0", "single") / formats.PERCENTILE).unlink()
+    filled = tree.read().filled or {}
+    assert (filled["evalscope_at_least"], filled["evalscope_below"]) == ("1.10.0", "1.12.0")
 
 
 # --- fingerprint ---

@@ -43,7 +43,7 @@ ONE_RUN = MIXED / "1.9.1"
     "target", ["summary_stats.csv", "summary_raw.csv", "summary_raw.json", "summary_stats.json", None]
 )
 def test_a_folder_with_results_is_all_that_is_needed(new_project: Callable[..., Project], target: str | None) -> None:
-    project = new_project()
+    project = new_project(batches=2 if target else 0)
     arguments = [target] if target else []
     project.snakemake(*arguments)
     assert (project.folder / (target or "summary_stats.csv")).exists()
@@ -319,13 +319,13 @@ rule all:
 
 module a:
     snakefile: {snakefile!r}
-    config: {{"results_dir": "tree a", "output": "tables/a", "columns": "all"}}
+    config: {{"results_dir": "tree a", "output": "tables/a", "columns": "all", "batches": 3}}
 
 use rule * from a as a_*
 
 module b:
     snakefile: {snakefile!r}
-    config: {{"results_dir": "b {{tree}}", "output": "b", "batches": 3}}
+    config: {{"results_dir": "b {{tree}}", "output": "b", "batches": 2}}
     prefix: "other"
 
 use rule * from b as b_*
@@ -344,14 +344,40 @@ rule plot_b:
 
 def downstream(new_project: Callable[..., Project], snakefile: str) -> Project:
     """The project of somebody whose own Snakefile uses this workflow."""
-    project = new_project(results="tree a")
+    project = new_project(results="tree a", batches=0)
     (project.folder / "Snakefile").write_text(snakefile.format(snakefile=str(project.checkout / "Snakefile")))
     project.checkout = project.folder
     return project
 
 
+def test_a_workflow_that_uses_it_twice_keeps_its_own_default_and_reads_only_what_changed(
+    new_project: Callable[..., Project],
+) -> None:
+    project = downstream(new_project, DOWNSTREAM)
+    tree_b = project.folder / "b {tree}"
+    shutil.copytree(ONE_RUN, tree_b)
+    state_b = tree_state(tree_b)
+    first = project.snakemake()
+    assert first.jobs["all"] == 1, "the default is a rule of the module"
+    assert (first.jobs["a_extract"], first.jobs["b_extract"]) == (3, 2)
+    project.settings = {"columns": "all"}
+    clean = project.clean_tables()
+    assert (project.folder / "tables" / "a_raw.csv").read_bytes() == clean["summary_raw.csv"]
+    assert (project.folder / "tables" / "a_stats.csv").read_bytes() == clean["summary_stats.csv"]
+    assert len(rows_of(project.folder / "other" / "b_stats.csv")) == 1
+    assert (project.folder / "plot.txt").read_text().strip() == str(clean["summary_stats.csv"].count(b"\n"))
+    assert NOTHING_TO_DO in project.snakemake("-n").text
+    run = "1.4.2/p4_n3_flaky/20261124_020527/flaky"
+    project.change(run)
+    again = project.snakemake()
+    assert again.read == {run}
+    assert again.jobs == {"a_extract": 1, "a_merge": 1, "a_stats": 1, "plot": 1, "all": 1}
+    assert (project.folder / "tables" / "a_raw.csv").read_bytes() == project.clean_tables()["summary_raw.csv"]
+    assert tree_state(tree_b) == state_b
+
+
 def test_two_uses_that_want_different_things_of_one_file_are_refused(new_project: Callable[..., Project]) -> None:
     text = DOWNSTREAM.replace('"b {{tree}}"', '"tree a", "exclude": ["1.*"]')
-    text = text.replace('"columns": "all"', '"batches": 3')
+    text = text.replace('"batches": 2', '"batches": 3')
     project = downstream(new_project, text)
     project.snakemake(succeeds=False).fails_with("two uses of this workflow", "work_dir")
