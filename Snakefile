@@ -12,7 +12,14 @@ from snakemake.utils import min_version
 
 min_version("9.19")
 
-if os.path.exists("config/config.yaml"):
+
+def has_settings(path):
+    """Whether there is a configuration file with more than comments (Snakemake refuses one with nothing else)."""
+    lines = Path(path).read_text("utf-8").splitlines() if os.path.exists(path) else []
+    return any(line.strip() and not line.lstrip().startswith("#") for line in lines)
+
+
+if has_settings("config/config.yaml"):
 
     configfile: "config/config.yaml"
 
@@ -54,16 +61,12 @@ wildcard_constraints:
     table="raw|stats",
 
 
-localrules:
-    evalscope_summary,
-    strict,
-
-
 # The default: the `tables` in the `formats` of the configuration.
 rule evalscope_summary:
     input:
         flow.targets,
         local(flow.strict_stamp) if flow.strict else [],
+    localrule: True
 
 
 rule extract:
@@ -136,13 +139,14 @@ rule export:
 
 
 rule strict:
-    """With `strict: true`: fail if a run was skipped. A rule of its own, as a failing rule loses its output."""
     input:
         rules.merge.output.problems,
     output:
         touch(local(flow.strict_stamp)),
     log:
         local(flow.log("strict")),
+    """With `strict: true`: fail if a run was skipped. A rule of its own, as a failing rule loses its output."""
+    localrule: True
     conda:
         flow.environment
     shell:

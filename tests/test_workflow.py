@@ -381,3 +381,11 @@ def test_two_uses_that_want_different_things_of_one_file_are_refused(new_project
     text = text.replace('"batches": 2', '"batches": 3')
     project = downstream(new_project, text)
     project.snakemake(succeeds=False).fails_with("two uses of this workflow", "work_dir")
+
+
+def test_a_configuration_file_of_comments_alone_sets_nothing(new_project: Callable[..., Project]) -> None:
+    project = new_project()
+    (project.folder / "config").mkdir()
+    (project.folder / "config" / "config.yaml").write_text("# results_dir: elsewhere\n\n", "utf-8")
+    project.snakemake()
+    assert project.tables() == project.clean_tables()
