@@ -138,6 +138,7 @@ rule export:
         flow.program("export.py", "{input.settings:q} {input.table:q} {wildcards.table} {output:q}")
 
 
+# With `strict: true`: fail if a run was skipped. A rule of its own, as a failing rule loses its output.
 rule strict:
     input:
         rules.merge.output.problems,
@@ -145,7 +146,6 @@ rule strict:
         touch(local(flow.strict_stamp)),
     log:
         local(flow.log("strict")),
-    """With `strict: true`: fail if a run was skipped. A rule of its own, as a failing rule loses its output."""
     localrule: True
     conda:
         flow.environment

@@ -286,3 +286,13 @@ def test_statistics_are_the_same_from_the_table_that_was_written(real_rows: list
     tables.write_csv(tmp_path / "raw.csv", raw_columns("all"), real_rows)
     read_back = tables.read_csv(tmp_path / "raw.csv", raw_columns("all"))
     assert statistics(read_back, "all", GROUP_LABELS) == statistics(real_rows, "all", GROUP_LABELS)
+
+
+def test_the_average_of_equal_values_is_that_value() -> None:
+    (row,) = statistics([{"latency": 0.1}] * 3, "standard", ["config"])
+    assert row["latency_avg"] == row["latency_min"] == row["latency_max"] == 0.1
+
+
+def test_a_statistic_beyond_all_floats_is_empty() -> None:
+    (row,) = statistics([{"latency": 1e200}, {"latency": 3e200}], "standard", ["config"])
+    assert row["latency_std"] is None

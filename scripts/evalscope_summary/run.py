@@ -150,7 +150,9 @@ class _Reading:
                     if fill and succeeded and self.percentiles_readable and self.missing():
                         self.fill(window, found, connection)
             except UnreadableDatabase as error:
-                message = f"{error}; its cells (GPU memory, percentiles that no file has) stay empty"
+                message = (
+                    f"{error}; what could not be read from it (GPU memory, percentiles that no file has) stays empty"
+                )
                 self.record.note("warning", "unreadable-database", formats.DATABASE, message)
                 window = self.find_window(None)
         else:

@@ -32,13 +32,16 @@ def statistics(rows: Iterable[Row], which: str, group_by: Sequence[str]) -> list
         [tuple(row.get(metric) for metric in metrics) for group in ordered for row in group], columns=metrics
     ).astype("float64")
     grouped = frame.groupby(index, sort=True)
+    smallest, largest = grouped.min(), grouped.max()
     found = {
-        "avg": grouped.mean(),
+        "avg": grouped.mean().clip(smallest, largest),  # rounding may put the mean of equal values beside them
         "std": grouped.std(ddof=1),
-        "min": grouped.min(),
-        "max": grouped.max(),
+        "min": smallest,
+        "max": largest,
     }
-    cells = {name: table.astype(object).where(table.notna(), None).to_numpy() for name, table in found.items()}
+    cells = {
+        name: table.astype(object).where(table.abs() < float("inf"), None).to_numpy() for name, table in found.items()
+    }
     result = []
     for number, group in enumerate(ordered):
         row = {"count": len(group)}
