@@ -43,18 +43,26 @@ def uses_environments(workflow):
     return bool(workflow.deployment_settings and workflow.deployment_settings.deployment_method)
 
 
+def tell(function, *arguments):
+    """Call a function of the library; what is wrong on the user's side becomes a message without a traceback."""
+    try:
+        return function(*arguments)
+    except library().UserErrors as error:
+        raise WorkflowError(str(error)) from error
+
+
+settings = tell(library().settings.complete, config)
+
+
 scattergather:
-    evalscope_runs=library().default_batches(config),
+    evalscope_runs=settings["batches"],
 
 
 BATCHES = gather.evalscope_runs("{scatteritem}")
 
-try:
-    flow = library().Flow(config, BATCHES, HERE, uses_environments(workflow))
-    if workflow.is_main_process:  # a job's process parses this file too, and must not walk the tree
-        flow.discover()
-except library().UserErrors as error:
-    raise WorkflowError(str(error)) from error
+flow = library().Flow(settings, BATCHES, HERE, uses_environments(workflow))
+if workflow.is_main_process:  # a job's process parses this file too, and must not walk the tree
+    tell(flow.discover)
 
 
 wildcard_constraints:

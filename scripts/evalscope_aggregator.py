@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from evalscope_summary.columns import table_columns
+from evalscope_summary.columns import TABLES
 from evalscope_summary.discovery import MissingTree, Signature, discover
 from evalscope_summary.run import Record, read_run
 from evalscope_summary.settings import complete
@@ -75,7 +75,7 @@ def language() -> str:
 
 def read_all(root: str, runs: dict[str, Signature], fill: bool) -> Iterator[Record]:
     """Read runs with all cores; yields their records in the order of `runs`."""
-    cores = len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
     count = len(runs)
     arguments = ([Path(root)] * count, runs.keys(), runs.values(), [fill] * count)
     if cores == 1 or count <= _CHUNK:
@@ -92,7 +92,7 @@ def main() -> int:
     parser.add_argument("--results-dir", default="./results", help=say["results_dir"])
     parser.add_argument("--format", choices=["csv", "json"], default="csv", help=say["format"])
     parser.add_argument("--output", default="summary", help=say["output"])
-    parser.add_argument("--data-type", choices=["raw", "stats", "both"], default="both", help=say["data_type"])
+    parser.add_argument("--data-type", choices=[*TABLES, "both"], default="both", help=say["data_type"])
     options = parser.parse_args()
     settings = complete({})
     try:
@@ -119,14 +119,14 @@ def main() -> int:
     if not rows:
         print(say["no_data"])
         return 1
-    for table in ("raw", "stats") if options.data_type == "both" else (options.data_type,):
+    for table in TABLES if options.data_type == "both" else (options.data_type,):
         path = Path(f"{options.output}_{table}.{options.format}")
         made = rows
         if table == "stats":
             from evalscope_summary.stats import statistics  # imports pandas, which raw data don't need
 
             made = statistics(rows, settings["columns"], settings["group_by"])
-        WRITERS[options.format](path, table_columns(table, settings["columns"]), made)
+        WRITERS[options.format](path, TABLES[table](settings["columns"]), made)
         print(say["exported"].format(table, path))
     print(say["done"])
     return 0

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from evalscope_summary.columns import table_columns
+from evalscope_summary.columns import TABLES
 from evalscope_summary.tables import WRITERS, WrongTable, read_csv
 
 
@@ -13,10 +13,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("settings", type=Path, help="JSON file with columns")
     parser.add_argument("source", type=Path, help="the CSV table")
-    parser.add_argument("table", choices=["raw", "stats"], help="which table it is")
+    parser.add_argument("table", choices=TABLES, help="which table it is")
     parser.add_argument("target", type=Path, help="the file to write")
     options = parser.parse_args()
-    columns = table_columns(options.table, json.loads(options.settings.read_bytes())["columns"])
+    columns = TABLES[options.table](json.loads(options.settings.read_bytes())["columns"])
     try:
         WRITERS[options.target.suffix[1:]](options.target, columns, read_csv(options.source, columns))
     except WrongTable as error:

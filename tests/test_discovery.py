@@ -132,18 +132,18 @@ def test_a_tree_below_a_hidden_folder_is_walked(tmp_path: Path) -> None:
 
 
 def test_own_folders_are_not_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(tmp_path / "work" / "m")
-    put(tmp_path / "deeper" / "work" / "m")
+    put(tmp_path / "ours" / "m")
+    put(tmp_path / "deeper" / "ours" / "m")
     put(tmp_path / "m")
     monkeypatch.chdir(tmp_path)
-    for own in ("work", "./work/", str(tmp_path / "work"), "deeper/../work"):
-        assert sorted(discover(".", own=[own]).runs) == ["deeper/work/m", "m"]
+    for own in ("ours", "./ours/", str(tmp_path / "ours"), "deeper/../ours"):
+        assert sorted(discover(".", own=[own]).runs) == ["deeper/ours/m", "m"]
 
 
 def test_own_folders_are_known_through_a_linked_tree(tmp_path: Path) -> None:
-    put(tmp_path / "real" / "work" / "m")
+    put(tmp_path / "real" / "ours" / "m")
     (tmp_path / "results").symlink_to("real")
-    assert discover(str(tmp_path / "results"), own=[str(tmp_path / "real" / "work")]).runs == {}
+    assert discover(str(tmp_path / "results"), own=[str(tmp_path / "real" / "ours")]).runs == {}
 
 
 @pytest.mark.parametrize(

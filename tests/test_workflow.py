@@ -212,12 +212,12 @@ rule count:
 """
     )
     project.checkout = project.folder
-    project.snakemake(succeeds=None)
+    project.snakemake()
     assert (project.folder / "counts.txt").exists()
     clean = project.clean_tables()
     assert (project.folder / "tables" / "all_raw.csv").read_bytes() == clean["summary_raw.csv"]
     assert (project.folder / "second" / "summary_raw.csv").exists()
-    assert NOTHING_TO_DO in project.snakemake("-n", succeeds=None).text
+    assert NOTHING_TO_DO in project.snakemake("-n").text
 
 
 def test_the_default_target_makes_the_configured_tables_alone(new_project: Callable[..., Project]) -> None:

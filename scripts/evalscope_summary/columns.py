@@ -245,9 +245,8 @@ def stats_columns(which: str) -> tuple[Column, ...]:
     return (*columns, *(BY_NAME[name] for name in STATS_TAIL))
 
 
-def table_columns(table: str, which: str) -> tuple[Column, ...]:
-    """The columns of table `raw` or `stats`."""
-    return raw_columns(which) if table == "raw" else stats_columns(which)
+TABLES = {"raw": raw_columns, "stats": stats_columns}
+"""Table → its columns, for the setting `columns`."""
 
 
 def is_type(value: Any, column_type: Type) -> bool:

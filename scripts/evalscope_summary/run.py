@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from . import formats, jsonfile, labels
-from .columns import FILLED, PERCENTILE_COLUMNS, is_type
+from .columns import BY_NAME, FILLED, PERCENTILE_COLUMNS, is_type
 from .database import Totals, UnreadableDatabase, connect, rows, totals
 from .problems import Problem, Severity, printable
 
 Values = dict[str, Any]
 """Column name → value in the column's type and unit; empty cells are left out."""
 
-_COUNTS = ("requests", "succeeded", "failed", "stream_requests", "non_stream_requests")
+_REQUESTED = ("parallel", "rate")  # in the summary, but labels
+_COUNTS = tuple(c for c in formats.SUMMARY_KEYS if BY_NAME[c].type == "integer" and c not in _REQUESTED)
+_AVERAGES = tuple(c for c in formats.SUMMARY_KEYS if c not in (*_COUNTS, *_REQUESTED))
 _SHOWN = 40  # characters of a wrong value that a message quotes
 
 
@@ -126,7 +128,7 @@ class _Reading:
         self.input_only = formats.is_input_only(args.get("api") if isinstance(args.get("api"), str) else None)
         self.reported: dict[tuple[int, str], float | None] = {}
         """(percentile, metric) → number in the file's unit; None where the file says NaN."""
-        self.percentile_rows: list[dict[str, Any]] = []
+        self.percentile_rows: dict[int, dict[str, Any]] = {}
         self.percentiles_readable = True
 
     def read(self, fill: bool) -> None:
@@ -141,6 +143,7 @@ class _Reading:
         if not succeeded:
             message = "no request succeeded, so the performance cells are empty; look into the log for the reason"
             self.record.note("warning", "no-successful-requests", formats.SUMMARY, message)
+        window = self.find_window(None)
         if formats.DATABASE in self.present:
             try:
                 with connect(self.folder) as connection:
@@ -154,9 +157,6 @@ class _Reading:
                     f"{error}; what could not be read from it (GPU memory, percentiles that no file has) stays empty"
                 )
                 self.record.note("warning", "unreadable-database", formats.DATABASE, message)
-                window = self.find_window(None)
-        else:
-            window = self.find_window(None)
         self.set("evalscope_at_least", window.at_least)
         self.set("evalscope_below", window.below)
         if succeeded:
@@ -235,12 +235,12 @@ class _Reading:
             limit = self.count(formats.ARGS, field_, labels.argument(args, field_), unlimited=(0,))
             unlimited = field_ == "max_prompt_length" and (limit or 0) >= formats.PROMPT_LENGTH_UNLIMITED
             self.set(field_, None if unlimited else limit)
-        self.set("parallel", self.requested("parallel", "integer"))
-        self.set("rate", self.requested("rate", "float"))
+        for column in _REQUESTED:
+            self.set(column, self.requested(column))
         if not self.input_only:
             self.values["stream"] = args.get("stream") is True
 
-    def requested(self, column: str, column_type: str) -> Any:
+    def requested(self, column: str) -> Any:
         """Concurrency or request rate: the summary's, else the args'; -1 means there is no such limit."""
         key = next((k for k in formats.SUMMARY_KEYS[column] if self.summary.get(k) is not None), None)
         file, key, value = (
@@ -248,17 +248,16 @@ class _Reading:
         )
         if value == formats.UNLIMITED:
             return None
-        return self.count(file, key, value) if column_type == "integer" else self.number(file, key, value)
+        return self.count(file, key, value) if BY_NAME[column].type == "integer" else self.number(file, key, value)
 
     def add_summary(self) -> None:
         """The averages and counts of `benchmark_summary.json`."""
         listed = self.summary.get(formats.NOT_APPLICABLE)
         not_applicable = {v for v in listed if isinstance(v, str)} if isinstance(listed, list) else set()
-        for column in (*_COUNTS, *(c for c in formats.SUMMARY_KEYS if c not in _COUNTS)):
-            keys = formats.SUMMARY_KEYS[column]
-            if column in ("parallel", "rate") or (self.input_only and column in formats.GENERATION_COLUMNS):
+        for column in (*_COUNTS, *_AVERAGES):  # the averages depend on whether a request succeeded
+            if self.input_only and column in formats.GENERATION_COLUMNS:
                 continue
-            key = next((k for k in keys if k in self.summary), None)
+            key = next((k for k in formats.SUMMARY_KEYS[column] if k in self.summary), None)
             if key is None or key in not_applicable:
                 continue
             value = self.summary[key]
@@ -288,23 +287,20 @@ class _Reading:
             self.record.note("warning", "unreadable-json", name, f"{error}; the percentile cells stay empty")
             return
         self.digest.update(len(data).to_bytes(8) + data)
-        if not isinstance(content, list) or not all(
-            isinstance(row, dict) and _label(row) is not None for row in content
-        ):
+        rows_ = [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
+        labelled = [(percent, row) for row in rows_ if (percent := _label(row)) is not None]
+        if not isinstance(content, list) or len(labelled) < len(content):
             self.percentiles_readable = False
             message = "it is no list of rows, as evalscope writes it; the percentile cells stay empty"
             self.record.note("warning", "unknown-format", name, message)
             return
-        self.percentile_rows = content
+        self.percentile_rows = dict(labelled)
 
     def add_percentiles(self) -> None:
         """The cells of the percentile file, and what it reports in its own unit."""
         if self.values.get("succeeded") == 0:
             return
-        for row in self.percentile_rows:
-            percent = _label(row)
-            if percent is None:
-                continue
+        for percent, row in self.percentile_rows.items():
             for metric in formats.PERCENTILE_KEYS:
                 key = formats.percentile_key(metric, row)
                 if key is None:
@@ -352,7 +348,7 @@ class _Reading:
         return formats.window(
             self.args,
             self.summary,
-            self.percentile_rows,
+            self.percentile_rows.values(),
             found.columns if found else (),
             found.failed_without_end if found else False,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import discovery, settings
+from .columns import TABLES
 from .inventory import ConflictingUse, WorkFolder, inventories, sources_digest
 from .tables import WRITERS
 
@@ -19,37 +20,28 @@ class EmptyTree(Exception):
 UserErrors = (settings.WrongConfiguration, discovery.MissingTree, ConflictingUse, EmptyTree)
 """Exceptions whose text is all that a user needs."""
 
-# What a rule depends on besides its input: the program's modules, and keys of the configuration.
+# What a rule depends on besides its input: the program's modules, and keys of the configuration. Modules that make
+# records are not named: when one of them changes, every run is read again, and all rules follow.
 _RULES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "merge": (("tables", "columns", "labels", "problems"), ("columns", "fill_percentiles", "prompt_long_chars")),
-    "stats": (("stats", "tables", "columns"), ("columns", "group_by")),
-    "export": (("tables", "columns"), ("columns",)),
+    "merge": (("tables",), ("columns", "fill_percentiles", "prompt_long_chars")),
+    "stats": (("stats", "tables"), ("columns", "group_by")),
+    "export": (("tables",), ("columns",)),
 }
-
-
-def default_batches(config: Mapping[str, Any]) -> int:
-    """The number of batches in the configuration; what is wrong with it is said by `Flow`."""
-    batches = config.get("batches", settings.schema()["properties"]["batches"]["default"])
-    return batches if isinstance(batches, int) and 0 < batches <= 256 else 1
 
 
 class Flow:
     """The workflow's files and commands for one configuration.
 
-    All paths are for Snakemake: braces in them are doubled.
-
     Args:
-        config: Snakemake's configuration.
+        config: of `settings.complete`; its `output` and `work_dir` hold no braces, which Snakemake would take for
+            wildcards.
         batches: names of the batches, in order (`1-of-8`, …).
         checkout: folder of the Snakefile.
         environments: rules run in the environments that they name.
-
-    Raises:
-        WrongConfiguration: see `settings.complete`.
     """
 
     def __init__(self, config: Mapping[str, Any], batches: Sequence[str], checkout: str, environments: bool) -> None:
-        self.config = settings.complete(config)
+        self.config = config
         self.batches = batches
         self.checkout = checkout
         self.environments = environments
@@ -57,7 +49,7 @@ class Flow:
         self.output: str = self.config["output"]
         self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], self.output)
         self.strict: bool = self.config["strict"]
-        self.strict_stamp = literal(str(self.folder.outputs / "strict.passed"))
+        self.strict_stamp = str(self.folder.outputs / "strict.passed")
         self.targets = [
             *(self.table(table, format_) for table in self.config["tables"] for format_ in self.config["formats"]),
             self.table("problems", "csv"),
@@ -65,23 +57,23 @@ class Flow:
 
     def inventory(self, batch: str) -> str:
         """Path of a batch's inventory; the batch may be a wildcard."""
-        return literal(str(self.folder.inventory("@"))).replace("@.json", f"{batch}.json")
+        return str(self.folder.inventory(batch))
 
     def stamp(self, batch: str) -> str:
         """Path of a batch's stamp; the batch may be a wildcard."""
-        return literal(str(self.folder.stamp(""))) + f"/{batch}"
+        return str(self.folder.stamp(batch))
 
     def settings(self, rule: str) -> str:
         """Path of what a rule depends on besides its input."""
-        return literal(str(self.folder.settings(rule)))
+        return str(self.folder.settings(rule))
 
     def table(self, table: str, format_: str) -> str:
         """Path of a table; both may be wildcards."""
-        return f"{literal(self.output)}_{table}.{format_}"
+        return f"{self.output}_{table}.{format_}"
 
     def log(self, name: str) -> str:
         """Path of a rule's log; the name may hold wildcards."""
-        return literal(str(self.folder.outputs / "logs")) + f"/{name}.log"
+        return str(self.folder.outputs / "logs" / f"{name}.log")
 
     def program(self, name: str, arguments: str) -> str:
         """A rule's command: what the program says goes to the terminal and into the rule's log.
@@ -115,7 +107,7 @@ class Flow:
         if not self.folder.lock([*files, *rule_settings]):
             print("evalscope-summary: another run is under way here; using the runs that it found", file=sys.stderr)
             return
-        tree = discovery.discover(config["results_dir"], config["exclude"], (config["work_dir"], self.output))
+        tree = discovery.discover(config["results_dir"], config["exclude"], (config["work_dir"],))
         if not tree.runs and not config["allow_empty"] and self.folder.records.exist():
             raise EmptyTree(
                 f"no run was found below {config['results_dir']!r}, but there were runs before: is a share not mounted?"
@@ -128,8 +120,8 @@ class Flow:
 
     def existing_tables(self) -> list[Path]:
         """The tables that were made earlier."""
-        endings = ["problems.csv", *(f"{table}.{format_}" for table in ("raw", "stats") for format_ in WRITERS)]
-        return [path for path in (Path(f"{self.output}_{ending}") for ending in endings) if path.exists()]
+        tables = [("problems", "csv"), *((table, format_) for table in TABLES for format_ in WRITERS)]
+        return [path for path in (Path(self.table(*table)) for table in tables) if path.exists()]
 
 
 def literal(text: str) -> str:
