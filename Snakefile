@@ -139,11 +139,58 @@ rule export:
     log:
         local(flow.log("export-{table}-{format}")),
     wildcard_constraints:
-        format="json",
+        format="json|parquet|xlsx",
     conda:
         flow.environment
     shell:
         flow.program("export.py", "{input.settings:q} {input.table:q} {wildcards.table} {output:q}")
+
+
+rule overview:
+    """The main metrics of each group of runs, to look at and to paste into a report."""
+    input:
+        settings=local(flow.settings("overview")),
+        raw=rules.merge.output.raw,
+        problems=rules.merge.output.problems,
+        strict=local(flow.strict_stamp) if flow.strict else [],
+    output:
+        flow.overview,
+    log:
+        local(flow.log("overview")),
+    conda:
+        flow.environment
+    shell:
+        flow.program("overview.py", "{input.settings:q} {input.raw:q} {input.problems:q} {output:q}")
+
+
+rule workbook:
+    """All tables as the sheets of one workbook for spreadsheets."""
+    input:
+        settings=local(flow.settings("workbook")),
+        tables=[flow.table(table, "csv") for table in ("overview", "raw", "stats", "problems")],
+    output:
+        flow.workbook,
+    log:
+        local(flow.log("workbook")),
+    conda:
+        flow.environment
+    shell:
+        flow.program("workbook.py", "{input.settings:q} {input.tables:q} {output:q}")
+
+
+rule data_package:
+    """The data dictionary: what every column of the configured tables means."""
+    input:
+        settings=local(flow.settings("data_package")),
+        tables=flow.described.values(),
+    output:
+        flow.data_package,
+    log:
+        local(flow.log("data_package")),
+    conda:
+        flow.environment
+    shell:
+        flow.program("data_package.py", "{input.settings:q} {output:q} {input.tables:q}")
 
 
 # With `strict: true`: fail if a run was skipped. A rule of its own, as a failing rule loses its output.
@@ -159,3 +206,7 @@ rule strict:
         flow.environment
     shell:
         flow.program("strict.py", "{input:q}")
+
+
+onsuccess:
+    flow.show_overview()

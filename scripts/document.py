@@ -1,5 +1,6 @@
-"""Rewrite the generated parts of the documentation: the columns in both READMEs, the keys in config/README.md, and
-config/config.yaml. They come from the column table and the configuration's schema.
+"""Rewrite the generated parts of the documentation: the columns in both READMEs and docs/columns.md, the keys in
+config/README.md, and config/config.yaml. They come from the column table, what is known of evalscope's formats, and the
+configuration's schema.
 
     document.py           rewrite them
     document.py --check   exit with 1 if one of them is out of date
@@ -8,10 +9,18 @@ config/config.yaml. They come from the column table and the configuration's sche
 import argparse
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from evalscope_summary.columns import PERCENTILE_METRICS, STANDARD, Column
+from evalscope_summary import formats
+from evalscope_summary.columns import (
+    FURTHER_METRICS,
+    PERCENTILE_METRICS,
+    PERFORMANCE,
+    STANDARD,
+    STATISTIC_MEANINGS,
+)
+from evalscope_summary.problems import FIELDS
 from evalscope_summary.settings import schema
 
 ROOT = Path(__file__).parents[1]
@@ -26,24 +35,22 @@ def columns_table(translations: dict[str, str], head: str, pattern: str) -> str:
         head: the header cells, separated by ` | `.
         pattern: what a percentile's description begins with.
     """
-    lines = [f"| {head} |", "| --- | --- | --- | --- |"]
-    percentiles_done = False
-    for column in STANDARD:
-        if column.metric:
-            if not percentiles_done:
-                percentiles_done = True
-                for metric in PERCENTILE_METRICS:
-                    text = translations[metric.description] if translations else metric.description
-                    name = f"10p_{metric.suffix}` … `99p_{metric.suffix}"
-                    lines.append(_line(Column(name, "float", metric.unit, f"{pattern}{text}"), {}))
-            continue
-        lines.append(_line(column, translations))
-    return "\n".join(lines)
-
-
-def _line(column: Column, translations: dict[str, str]) -> str:
-    description = translations[column.description] if translations else column.description
-    return f"| `{column.name}` | {column.type} | {column.unit} | {description} |"
+    first = next(number for number, column in enumerate(STANDARD) if column.metric)
+    rows = [
+        (f"`{column.name}`", column.type, column.unit, translations.get(column.description, column.description))
+        for column in STANDARD
+        if not column.metric
+    ]
+    rows[first:first] = [
+        (
+            f"`10p_{metric.suffix}` … `99p_{metric.suffix}`",
+            "float",
+            metric.unit,
+            pattern + translations.get(metric.description, metric.description),
+        )
+        for metric in PERCENTILE_METRICS
+    ]
+    return table(head, rows)
 
 
 def keys_table() -> str:
@@ -82,6 +89,70 @@ def configuration() -> str:
     return "\n".join(lines)
 
 
+def table(head: str, rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table.
+
+    Args:
+        head: the header cells, separated by ` | `.
+        rows: the cells of each row.
+    """
+    lines = [f"| {head} |", "|" + " --- |" * (head.count("|") + 1)]
+    return "\n".join(lines + [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows])
+
+
+def dictionary() -> dict[str, str]:
+    """The tables of docs/columns.md."""
+    return {
+        "raw": table(
+            "column | type | unit | meaning | reported | recomputed",
+            (
+                (
+                    f"`{column.name}`",
+                    column.type,
+                    column.unit,
+                    column.description,
+                    column.source,
+                    column.recomputed or ("empty" if column.name in PERFORMANCE else "the same"),
+                )
+                for column in STANDARD
+                if not column.metric
+            ),
+        ),
+        "percentiles": table(
+            "columns | unit | meaning | reported | values that are ranked when recomputed",
+            (
+                (
+                    f"`{{P}}p_{metric.suffix}`",
+                    metric.unit,
+                    metric.description,
+                    f"{formats.PERCENTILE}: {', '.join(f'`{key}`' for key in formats.PERCENTILE_KEYS[metric.name])}",
+                    metric.recomputed,
+                )
+                for metric in (*PERCENTILE_METRICS, *FURTHER_METRICS)
+            ),
+        ),
+        "statistics": table(
+            "statistic | meaning", ((f"`{name}`", meaning) for name, (meaning, _) in STATISTIC_MEANINGS.items())
+        ),
+        "problems": table("column | meaning", ((f"`{name}`", meaning) for name, meaning in FIELDS.items())),
+        "breaks": table(
+            "metric | since | change | measured",
+            (
+                (definition.name, change.release, change.change, "yes" if change.measured else "")
+                for definition in formats.DEFINITIONS
+                for change in definition.breaks
+            ),
+        ),
+        "arguments": table(
+            "argument | default",
+            (
+                (f"`{name}`", "decided from the URL" if name == formats.CHAT_TEMPLATE else json.dumps(default))
+                for name, default in formats.WORKLOAD_ARGUMENTS.items()
+            ),
+        ),
+    }
+
+
 def between_markers(name: str, content: str) -> Callable[[str], str]:
     """A function that replaces what stands between the markers of `name` in a text."""
     begin = _BEGIN.format(name)
@@ -96,14 +167,18 @@ def main() -> None:
     check = parser.parse_args().check
     chinese = json.loads((ROOT / "config" / "columns.zh.json").read_text("utf-8"))
     english = columns_table({}, "column | type | unit | meaning", "percentile of the ")
-    generated: dict[str, Callable[[str], str]] = {
-        "README.md": between_markers("columns", english),
-        "README.zh-CN.md": between_markers("columns", columns_table(chinese, "列 | 类型 | 单位 | 含义", "百分位数：")),
-        "config/README.md": between_markers("keys", keys_table()),
-        "config/config.yaml": lambda _: configuration(),
-    }
+    generated: list[tuple[str, Callable[[str], str]]] = [
+        ("README.md", between_markers("columns", english)),
+        (
+            "README.zh-CN.md",
+            between_markers("columns", columns_table(chinese, "列 | 类型 | 单位 | 含义", "百分位数：")),
+        ),
+        ("config/README.md", between_markers("keys", keys_table())),
+        ("config/config.yaml", lambda _: configuration()),
+        *(("docs/columns.md", between_markers(name, content)) for name, content in dictionary().items()),
+    ]
     stale = []
-    for name, change in generated.items():
+    for name, change in generated:
         path = ROOT / name
         old = path.read_text("utf-8") if path.exists() else ""
         new = change(old)
@@ -112,7 +187,7 @@ def main() -> None:
             if not check:
                 path.write_text(new, "utf-8")
     if stale:
-        print(f"{'out of date, run `make docs`' if check else 'rewritten'}: {', '.join(stale)}")
+        print(f"{'out of date, run `make docs`' if check else 'rewritten'}: {', '.join(dict.fromkeys(stale))}")
     parser.exit(bool(stale) and check)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from evalscope_summary.columns import TABLES
 from evalscope_summary.discovery import MissingTree, Signature, discover
+from evalscope_summary.groups import warnings
 from evalscope_summary.run import Record, read_run
 from evalscope_summary.settings import complete
 from evalscope_summary.tables import WRITERS, merge, sort_problems, write_problems
@@ -77,7 +78,7 @@ def read_all(root: str, runs: dict[str, Signature], fill: bool) -> Iterator[Reco
     """Read runs with all cores; yields their records in the order of `runs`."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
     count = len(runs)
-    arguments = ([Path(root)] * count, runs.keys(), runs.values(), [fill] * count)
+    arguments = ([Path(root)] * count, runs.keys(), runs.values(), [fill] * count, [False] * count)
     if cores == 1 or count <= _CHUNK:
         yield from map(read_run, *arguments)
         return
@@ -108,8 +109,9 @@ def main() -> int:
     records = []
     for record in _with_progress(read_all(options.results_dir, runs, settings["fill_percentiles"]), len(runs), say):
         records.append(record)
-    rows, problems = merge(records, settings["fill_percentiles"], settings["prompt_long_chars"])
-    problems = sort_problems([*problems, *tree.problems.values()])
+    merged = merge(records, settings)
+    rows = merged.rows
+    problems = sort_problems([*merged.problems, *warnings(merged, settings), *tree.problems.values()])
     path = Path(f"{options.output}_problems.csv")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_problems(path, problems)
@@ -125,8 +127,8 @@ def main() -> int:
         if table == "stats":
             from evalscope_summary.stats import statistics  # imports pandas, which raw data don't need
 
-            made = statistics(rows, settings["columns"], settings["group_by"])
-        WRITERS[options.format](path, TABLES[table](settings["columns"]), made)
+            made = statistics(rows, settings)
+        WRITERS[options.format](path, TABLES[table](settings), made)
         print(say["exported"].format(table, path))
     print(say["done"])
     return 0

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from evalscope_summary.columns import raw_columns
+from evalscope_summary.groups import PatternMatchesNothing, check_patterns, warnings
 from evalscope_summary.inventory import Inventory, Records
 from evalscope_summary.tables import merge, sort_problems, write_csv, write_problems
 
@@ -13,7 +14,7 @@ from evalscope_summary.tables import merge, sort_problems, write_csv, write_prob
 def main() -> None:
     """Take exactly the runs of the inventories; a record that is missing or stale is made on the spot."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("settings", type=Path, help="JSON file with columns, fill_percentiles, prompt_long_chars")
+    parser.add_argument("settings", type=Path, help="JSON file with the settings of this rule")
     parser.add_argument("inventories", type=Path, nargs="+", help="inventories of all batches")
     parser.add_argument("--raw", type=Path, required=True, help="summary_raw.csv to write")
     parser.add_argument("--problems", type=Path, required=True, help="summary_problems.csv to write")
@@ -21,13 +22,17 @@ def main() -> None:
     settings = json.loads(options.settings.read_bytes())
     records = Records(options.inventories[0].parent.parent / "records")
     inventories = [Inventory.load(path) for path in options.inventories]
-    made = (records.get(inventory, run)[0] for inventory in inventories for run in inventory.runs)
-    rows, problems = merge(made, settings["fill_percentiles"], settings["prompt_long_chars"])
-    problems = sort_problems([*problems, *(p for inventory in inventories for p in inventory.problems)])
-    write_csv(options.raw, raw_columns(settings["columns"]), rows)
+    made = merge((records.get(inventory, run)[0] for inventory in inventories for run in inventory.runs), settings)
+    try:
+        check_patterns(made.rows, settings)
+    except PatternMatchesNothing as error:
+        parser.exit(1, f"{error}\n")
+    found = [problem for inventory in inventories for problem in inventory.problems]
+    problems = sort_problems([*made.problems, *warnings(made, settings), *found])
+    write_csv(options.raw, raw_columns(settings), made.rows)
     write_problems(options.problems, problems)
     skipped = sum(problem.severity == "skipped" for problem in problems)
-    print(f"{len(rows)} runs", end="", file=sys.stderr)
+    print(f"{len(made.rows)} runs", end="", file=sys.stderr)
     if problems:
         print(f"; {len(problems)} problems ({skipped} skipped), see {options.problems}", end="", file=sys.stderr)
     print(file=sys.stderr)

@@ -12,17 +12,16 @@ from evalscope_summary.tables import WrongTable, read_csv, write_csv
 def main() -> None:
     """Group the runs, and write one row per group."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("settings", type=Path, help="JSON file with columns and group_by")
+    parser.add_argument("settings", type=Path, help="JSON file with the settings of this rule")
     parser.add_argument("raw", type=Path, help="summary_raw.csv")
     parser.add_argument("stats", type=Path, help="summary_stats.csv to write")
     options = parser.parse_args()
     settings = json.loads(options.settings.read_bytes())
-    which = settings["columns"]
     try:
-        rows = statistics(read_csv(options.raw, raw_columns(which)), which, settings["group_by"])
+        rows = statistics(read_csv(options.raw, raw_columns(settings)), settings)
     except WrongTable as error:
         parser.exit(1, f"{error}\n")
-    write_csv(options.stats, stats_columns(which), rows)
+    write_csv(options.stats, stats_columns(settings), rows)
 
 
 if __name__ == "__main__":

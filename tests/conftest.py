@@ -23,6 +23,7 @@ sys.path.insert(0, str(CHECKOUT / "scripts"))
 
 from evalscope_summary.columns import raw_columns, stats_columns  # noqa: E402
 from evalscope_summary.discovery import discover  # noqa: E402
+from evalscope_summary.groups import warnings  # noqa: E402
 from evalscope_summary.run import read_run  # noqa: E402
 from evalscope_summary.settings import complete  # noqa: E402
 from evalscope_summary.stats import statistics  # noqa: E402
@@ -284,16 +285,17 @@ def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> d
     """The three tables of a tree, made in this process by the library alone."""
     config = complete(settings)
     found = discover(str(tree), config["exclude"])
-    fill, columns = config["fill_percentiles"], config["columns"]
-    records = [read_run(tree, run, signature, fill) for run, signature in found.runs.items()]
-    rows, problems = merge(records, fill, config["prompt_long_chars"])
+    fill, recompute = config["fill_percentiles"], config["metrics"] == "recomputed"
+    records = [read_run(tree, run, signature, fill, recompute) for run, signature in found.runs.items()]
+    merged = merge(records, config)
     path = scratch / "table.csv"
     made = {}
-    write_csv(path, raw_columns(columns), rows)
+    write_csv(path, raw_columns(config), merged.rows)
     made["summary_raw.csv"] = path.read_bytes()
-    write_csv(path, stats_columns(columns), statistics(rows, columns, config["group_by"]))
+    write_csv(path, stats_columns(config), statistics(merged.rows, config))
     made["summary_stats.csv"] = path.read_bytes()
-    write_problems(path, sort_problems([*problems, *found.problems.values()]))
+    problems = [*merged.problems, *warnings(merged, config), *found.problems.values()]
+    write_problems(path, sort_problems(problems))
     made["summary_problems.csv"] = path.read_bytes()
     return made
 

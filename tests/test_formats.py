@@ -1,6 +1,7 @@
 """The tables of what evalscope writes: keys, sentinels, releases, ranks."""
 
 import json
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from evalscope_summary import formats, percentiles
 from evalscope_summary.database import Rows
 from evalscope_summary.formats import Window, release
+from evalscope_summary.pool import Pool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -443,17 +445,29 @@ OLD_COLUMNS = frozenset({"latency", "first_chunk_latency", "chunk_time", "n_chun
 NAN = float("nan")
 
 
-def lists_of(columns: frozenset[str], window: Window, **rows: list[float]) -> percentiles.Lists:
-    """The lists of some requests; a column that is not given is missing in all of them."""
+Pools = Mapping[str, Pool]
+
+
+def lists_of(columns: frozenset[str], window: Window, **rows: list[float]) -> Pools:
+    """The values of some requests; a column that is not given is missing in all of them."""
     count = max(len(values) for name, values in rows.items() if name != "intervals")
     whole = Rows()
     for name in vars(whole):
+        if name == "unusable":
+            continue
         getattr(whole, name).extend(rows.get(name, [] if name == "intervals" else [NAN] * count))
-    return percentiles.lists(whole, columns, window)
+    measured = percentiles.Measured(columns, window, streamed=True)
+    measured.add(whole)
+    return measured.by_release()
 
 
-def found(values: percentiles.Lists, *metrics: str) -> list[list[float]]:
-    return [values.values[metric].tolist() for metric in metrics]
+def found(values: Pools, *metrics: str) -> list[list[float]]:
+    return [[values[metric].smallest(rank) for rank in range(values[metric].count)] for metric in metrics]
+
+
+def scrambled(values: Pools) -> set[str]:
+    """The metrics of which some request has no value, though others have."""
+    return {metric for metric, pool in values.items() if pool.dropped and pool.count}
 
 
 MIXED: dict[str, list[float]] = {
@@ -468,26 +482,26 @@ MIXED: dict[str, list[float]] = {
 
 def test_times_to_first_token_and_per_token_are_those_of_streamed_requests() -> None:
     values = lists_of(COLUMNS, Window("1.10.0", "1.11.1"), **MIXED, is_stream=[1.0, 0.0, 1.0])
-    assert found(values, "ttft", "tpot", "decode") == [[200.0, 400.0], [250.0, 500.0], [2.0, 4.0]]
+    assert found(values, "ttft", "tpot", "decode") == [[0.2, 0.4], [0.25, 0.5], [2.0, 4.0]]
     assert found(values, "latency", "output", "total") == [[2.0, 3.0, 4.0], [2.0, 2.0, 2.0], [3.0, 4.0, 5.0]]
-    assert found(values, "itl", "input") == [[250.0, 500.0], [1.0, 2.0, 3.0]]
-    assert values.scrambled == frozenset()
+    assert found(values, "itl", "input") == [[0.25, 0.5], [1.0, 2.0, 3.0]]
+    assert scrambled(values) == set()
 
 
 @pytest.mark.parametrize("is_stream", [[0.0] * 3, [NAN] * 3], ids=["none is streamed", "the release does not say"])
 def test_without_a_streamed_request_all_count(is_stream: list[float]) -> None:
     values = lists_of(COLUMNS, Window("1.9.1", "1.10.0"), **MIXED, is_stream=is_stream)
-    assert found(values, "ttft", "tpot", "decode") == [[200.0, 400.0, 2000.0], [0.0, 250.0, 500.0], [2.0, 4.0]]
-    assert values.scrambled == {"decode"}
+    assert found(values, "ttft", "tpot", "decode") == [[0.2, 0.4, 2.0], [0.0, 0.25, 0.5], [2.0, 4.0]]
+    assert scrambled(values) == {"decode"}
 
 
 @pytest.mark.parametrize(
     ("window", "is_stream", "tpot"),
     [
-        (Window("1.13.0", "1.14.0"), 1.0, [250.0, 500.0]),
-        (Window("1.14.1", None), 1.0, [250.0, 500.0]),
-        (Window("1.12.0", "1.13.0"), 1.0, [0.0, 250.0, 500.0]),
-        (Window("1.13.0", "1.14.0"), 0.0, [0.0, 250.0, 500.0]),
+        (Window("1.13.0", "1.14.0"), 1.0, [0.25, 0.5]),
+        (Window("1.14.1", None), 1.0, [0.25, 0.5]),
+        (Window("1.12.0", "1.13.0"), 1.0, [0.0, 0.25, 0.5]),
+        (Window("1.13.0", "1.14.0"), 0.0, [0.0, 0.25, 0.5]),
     ],
     ids=["1.13.0", "1.14.1", "1.12.0", "1.13.0, not streamed"],
 )
@@ -496,14 +510,14 @@ def test_replies_of_one_token_have_no_time_per_token_from_1_13_0_on(
 ) -> None:
     values = lists_of(COLUMNS, window, **MIXED, is_stream=[is_stream] * 3)
     assert found(values, "tpot") == [tpot]
-    assert ("tpot" in values.scrambled) == (len(tpot) < 3)
+    assert ("tpot" in scrambled(values)) == (len(tpot) < 3)
 
 
 def test_time_per_token_was_chunk_time_by_tokens_before_0_17_1() -> None:
     rows = {"latency": [1.0, 1.0, 1.0], "chunk_time": [2.0, 3.0, 4.0], "completion_tokens": [8.0, 0.0, 4.0]}
     values = lists_of(OLD_COLUMNS, Window("0.16.2", "0.17.1"), **rows)
     assert found(values, "tpot", "output") == [[0.25, 1.0], [0.0, 4.0, 8.0]]
-    assert "tpot" in values.scrambled
+    assert "tpot" in scrambled(values)
 
 
 def test_a_latency_of_zero_gives_no_throughput() -> None:
@@ -511,7 +525,7 @@ def test_a_latency_of_zero_gives_no_throughput() -> None:
     assert found(values, "latency", "output") == [[0.0, 2.0], [2.0]]
 
 
-def ten(**more: list[float]) -> percentiles.Lists:
+def ten(**more: list[float]) -> Pools:
     """Ten requests, of which the floor rank of P50 is the sixth and the nearest the fifth."""
     return lists_of(COLUMNS, Window("1.9.1", "1.12.0"), latency=[float(i) for i in range(1, 11)], **more)
 
@@ -541,10 +555,9 @@ def test_the_rank_rule_is_the_one_that_reproduces_the_file_else_that_of_the_rele
     decided: bool,
     disagreeing: tuple[str, ...],
 ) -> None:
-    values = ten()
     # missing values of all requests make no list at all, so that nothing was scrambled there
-    clean = percentiles.Lists(values.values, frozenset())
-    rule = percentiles.rank_rule(clean, reported, 2, window)
+    values = {metric: pool if pool.count else Pool() for metric, pool in ten().items()}
+    rule = percentiles.rank_rule(values, reported, window)
     assert (rule.decided, rule.disagreeing) == (decided, disagreeing)
     assert rule.nearest is (default if nearest is None else nearest)
 
@@ -554,21 +567,21 @@ def test_the_rank_rule_is_the_one_that_reproduces_the_file_else_that_of_the_rele
 )
 def test_a_list_that_held_nan_takes_no_part_before_1_13_0(window: Window, disagreeing: tuple[str, ...]) -> None:
     values = ten(first_chunk_latency=[NAN, *(float(i) for i in range(1, 10))])
-    assert "ttft" in values.scrambled
-    assert (
-        percentiles.rank_rule(values, {(25, "latency"): 3.0, (50, "ttft"): 77.0}, 2, window).disagreeing == disagreeing
-    )
+    assert "ttft" in scrambled(values)
+    assert percentiles.rank_rule(values, {(25, "latency"): 3.0, (50, "ttft"): 77.0}, window).disagreeing == disagreeing
 
 
 def test_a_percentile_is_one_of_the_values_rounded_as_the_release_did() -> None:
-    values = lists_of(COLUMNS, Window("1.14.1", None), latency=[0.123456, 0.987654]).values["latency"]
-    assert percentiles.percentile(values, 50, True, 4) == 0.1235
-    assert percentiles.percentile(values, 50, False, 2) == 0.99
-    assert percentiles.percentile(values[:0], 50, True, 4) is None
+    new, old = Window("1.14.1", None), Window("1.9.1", "1.10.0")
+    values = lists_of(COLUMNS, new, latency=[0.123456, 0.987654])["latency"]
+    assert percentiles.as_reported(values, 50, True, new, "latency") == 0.1235
+    assert percentiles.as_reported(values, 50, False, old, "latency") == 0.99
+    assert percentiles.as_reported(values, 50, True, old, "ttft") == 123.46
+    assert percentiles.as_reported(Pool(), 50, True, new, "latency") is None
 
 
 def test_only_times_of_tokens_are_in_milliseconds_from_1_7_0_on() -> None:
     new, old = Window("1.7.0", "1.7.1"), Window("1.6.1", "1.7.0")
-    assert [percentiles.in_seconds(500.0, metric, new) for metric in ("ttft", "itl", "tpot")] == [0.5] * 3
-    assert [percentiles.in_seconds(500.0, metric, new) for metric in ("latency", "output")] == [500.0] * 2
-    assert [percentiles.in_seconds(500.0, metric, old) for metric in ("ttft", "latency")] == [500.0] * 2
+    assert [percentiles.in_file(metric, new) for metric in ("ttft", "itl", "tpot")] == [1000.0] * 3
+    assert [percentiles.in_file(metric, new) for metric in ("latency", "output")] == [1.0] * 2
+    assert [percentiles.in_file(metric, old) for metric in ("ttft", "latency")] == [1.0] * 2

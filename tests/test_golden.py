@@ -9,8 +9,10 @@ import pytest
 from evalscope_summary import database, discovery, formats, percentiles, tables
 from evalscope_summary.columns import raw_columns
 from evalscope_summary.run import Record, read_run
+from evalscope_summary.settings import complete
 
 FIXTURES = Path(__file__).parent / "fixtures"
+DEFAULTS = complete({})
 TREES = sorted(FIXTURES.glob("runs/*/*/results"))
 RUNS = [(tree, run) for tree in TREES for run in sorted(discovery.discover(str(tree)).runs)]
 EXPECTED = sorted(FIXTURES.glob("expected/*.json"))
@@ -21,7 +23,7 @@ each_run = pytest.mark.parametrize(
 
 
 def read(tree: Path, run: str, fill: bool = True) -> Record:
-    return read_run(tree, run, [file.name for file in (tree / run).iterdir()], fill)
+    return read_run(tree, run, [file.name for file in (tree / run).iterdir()], fill, False)
 
 
 def release_of(tree: Path) -> str:
@@ -37,10 +39,10 @@ def test_every_release_that_added_an_argument_has_a_run_but_for_four() -> None:
 def test_a_run_gives_the_row_worked_out_by_hand(file: Path) -> None:
     case: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     record = read(FIXTURES / "runs" / case["release"] / case["scenario"] / "results", case["run"])
-    row = tables.assemble(record, fill=True, prompt_long_chars=50)
+    row = tables.assemble(record, DEFAULTS)
 
     expected: dict[str, Any] = case["expected"]
-    names = [column.name for column in raw_columns("all")]
+    names = [column.name for column in raw_columns(DEFAULTS | {"columns": "all"})]
     assert set(row) <= set(names)
     if not case.get("partial"):
         assert list(expected) == names
@@ -57,15 +59,15 @@ def test_a_run_gives_the_row_worked_out_by_hand(file: Path) -> None:
 @each_run
 def test_the_release_lies_in_the_window(tree: Path, run: str) -> None:
     true = formats.release(release_of(tree))
-    row = tables.assemble(read(tree, run), fill=True, prompt_long_chars=50)
+    row = tables.assemble(read(tree, run), DEFAULTS)
     assert formats.release(row["evalscope_at_least"]) <= true
     assert row.get("evalscope_below") is None or true < formats.release(row["evalscope_below"])
 
 
 @each_run
 def test_a_run_without_fill_has_a_window_that_holds_the_filled_one(tree: Path, run: str) -> None:
-    wide = tables.assemble(read(tree, run, fill=False), fill=True, prompt_long_chars=50)
-    narrow = tables.assemble(read(tree, run), fill=True, prompt_long_chars=50)
+    wide = tables.assemble(read(tree, run, fill=False), DEFAULTS)
+    narrow = tables.assemble(read(tree, run), DEFAULTS)
     assert formats.release(wide["evalscope_at_least"]) <= formats.release(narrow["evalscope_at_least"])
     if wide.get("evalscope_below") is not None:
         assert formats.release(narrow["evalscope_below"]) <= formats.release(wide["evalscope_below"])
@@ -74,7 +76,7 @@ def test_a_run_without_fill_has_a_window_that_holds_the_filled_one(tree: Path, r
 @each_run
 def test_a_real_run_has_no_problem_but_those_of_its_scenario(tree: Path, run: str) -> None:
     record = read(tree, run)
-    codes = {problem.code for problem in (*record.problems, *record.fill_problems)}
+    codes = {problem.code for problem in (*record.problems, *record.fill_problems, *record.reported_problems)}
     expected = set()
     if record.values["succeeded"] == 0:
         expected.add("no-successful-requests")
@@ -106,17 +108,20 @@ def test_reported_percentiles_are_reproduced_from_the_request_rows(tree: Path, r
     window = formats.Window(values["evalscope_at_least"], values.get("evalscope_below"))
     with database.connect(tree / run) as connection:
         columns = database.totals(connection).columns
-        own = percentiles.lists(database.rows(connection, columns), columns, window)
-    decimals = formats.percentile_decimals(window)
-    rule = percentiles.rank_rule(own, reported, decimals, window)
+        measured = percentiles.Measured(columns, window, streamed=True)
+        for part in database.rows(connection, columns, database.FOR_PERCENTILES):
+            measured.add(part)
+    own = measured.by_release()
+    rule = percentiles.rank_rule(own, reported, window)
     assert rule.disagreeing == ()
     if rule.decided:
         assert rule.nearest == (formats.release(release_of(tree)) >= (1, 11, 1))
 
-    scrambled = own.scrambled if formats.release(release_of(tree)) < (1, 13, 0) else frozenset()
+    before = formats.release(release_of(tree)) < (1, 13, 0)
+    scrambled = {metric for metric, pool in own.items() if before and pool.dropped}
     compared = {pair: number for pair, number in reported.items() if pair[1] not in scrambled}
     assert {
-        (percent, metric): percentiles.percentile(own.values[metric], percent, rule.nearest, decimals)
+        (percent, metric): percentiles.as_reported(own[metric], percent, rule.nearest, window, metric)
         for percent, metric in compared
     } == pytest.approx(compared, rel=1e-9, abs=0)
 
@@ -131,7 +136,7 @@ def test_all_but_five_runs_report_percentiles_to_compare_with() -> None:
 @each_run
 def test_a_filled_percentile_lies_between_its_neighbours(tree: Path, run: str) -> None:
     record = read(tree, run)
-    row = tables.assemble(record, fill=True, prompt_long_chars=50)
+    row = tables.assemble(record, DEFAULTS)
     for metric in ("ttft_", "itl_", "tpot_", "latency_", "output_(tok/s)", "total_(tok/s)"):
         ladder = [row[f"{p}p_{metric}"] for p in (10, 25, 50, 66, 75, 80, 90, 95, 98, 99) if f"{p}p_{metric}" in row]
         assert ladder == sorted(ladder)

@@ -14,6 +14,7 @@ import pytest
 from evalscope_summary import formats, tables
 from evalscope_summary.problems import CODES, Problem
 from evalscope_summary.run import Record, read_run
+from evalscope_summary.settings import complete
 
 RUNS = Path(__file__).parent / "fixtures" / "runs"
 TS = "20251129_135846"
@@ -86,7 +87,7 @@ class Tree:
         return folder
 
     def read(self, run: str = RUN, fill: bool = True) -> Record:
-        return read_run(self.root, run, os.listdir(self.root / run), fill)
+        return read_run(self.root, run, os.listdir(self.root / run), fill, False)
 
     def record(self, summary: Any = SUMMARY, args: Any = ARGS, percentiles: Any = None, run: str = RUN) -> Record:
         self.write(summary, args, percentiles, run)
@@ -112,7 +113,7 @@ def change(file: Path, edit: Callable[[Any], None]) -> None:
 
 
 def only_problem(record: Record) -> Problem:
-    (problem,) = [*record.problems, *record.fill_problems]
+    (problem,) = [*record.problems, *record.fill_problems, *record.reported_problems]
     assert problem.code in CODES
     assert problem.message
     return problem
@@ -256,7 +257,7 @@ def test_a_file_without_permission_is_unreadable(tree: Tree) -> None:
 
 def test_a_file_that_vanished_since_the_walk_is_unreadable(tree: Tree) -> None:
     (tree.write() / formats.ARGS).unlink()
-    record = read_run(tree.root, RUN, [formats.SUMMARY, formats.ARGS], fill=True)
+    record = read_run(tree.root, RUN, [formats.SUMMARY, formats.ARGS], True, False)
     assert only_problem(record)[:4] == ("skipped", "unreadable-json", RUN, formats.ARGS)
 
 
@@ -474,7 +475,8 @@ def test_real_runs_without_a_success_are_not_filled(tree: Tree, release: str, sc
 def test_a_run_of_the_releases_with_wrong_throughput_is_not_corrected_without_a_success(tree: Tree) -> None:
     folder = copy_run(tree, "1.2.0", "single")
     change(folder / formats.SUMMARY, lambda summary: summary.update({"Succeed requests": 0, "Failed requests": 20}))
-    codes = {problem.code for problem in tree.read().problems}
+    record = tree.read()
+    codes = {problem.code for problem in (*record.problems, *record.reported_problems)}
     assert "corrected-throughput" not in codes
     assert "no-successful-requests" in codes
 
@@ -792,7 +794,7 @@ def test_the_prompt_or_else_names_say_how_long_prompts_are(
     run = f"p1_medium/{TS}/m"
     record = tree.record(args=ARGS | {"prompt": prompt}, run=run)
     assert record.prompt_characters == characters
-    assert tables.assemble(record, fill=True, prompt_long_chars=50)["prompt_length"] == length
+    assert tables.assemble(record, complete({}))["prompt_length"] == length
 
 
 def test_the_text_of_a_prompt_is_not_kept(tree: Tree) -> None:
@@ -935,7 +937,7 @@ def test_what_the_file_says_is_nan_is_not_filled(tree: Tree) -> None:
 
     change(folder / formats.PERCENTILE, no_latency)
     record = tree.read()
-    row = tables.assemble(record, fill=True, prompt_long_chars=50)
+    row = tables.assemble(record, complete({}))
     assert "66p_latency_" not in row
     assert "66p_ttft_" in row
     assert "80p_latency_" in row
@@ -943,9 +945,9 @@ def test_what_the_file_says_is_nan_is_not_filled(tree: Tree) -> None:
 
 def test_without_a_percentile_file_all_come_from_the_rows(tree: Tree) -> None:
     folder = copy_run(tree, "1.9.1", "spec")
-    before = tables.assemble(tree.read(), fill=True, prompt_long_chars=50)
+    before = tables.assemble(tree.read(), complete({}))
     (folder / formats.PERCENTILE).unlink()
-    after = tables.assemble(tree.read(), fill=True, prompt_long_chars=50)
+    after = tables.assemble(tree.read(), complete({}))
     standard = [name for name in before if name[0].isdigit() and name.split("p_")[0] not in ("1", "5", "0", "100")]
     six = ("ttft_", "itl_", "tpot_", "latency_", "output_(tok/s)", "total_(tok/s)")
     filled = [name for name in standard if name.split("p_")[1] in six]

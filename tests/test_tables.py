@@ -13,12 +13,13 @@ from evalscope_summary import columns, tables
 from evalscope_summary.columns import BY_NAME, Column, raw_columns
 from evalscope_summary.problems import Problem
 from evalscope_summary.run import Record
+from evalscope_summary.settings import complete
 from evalscope_summary.tables import Row, WrongTable, csv_bytes, natural, read_csv, write_csv, write_json
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 AGREED = Path(__file__).parent / "fixtures" / "columns.csv"
-ALL = raw_columns("all")
+ALL = raw_columns(complete({"columns": "all"}))
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 """For property tests: files are overwritten by each example, and a busy machine is no failure."""
@@ -37,7 +38,7 @@ def test_the_columns_are_those_agreed_on_in_their_order() -> None:
 
 def test_standard_has_109_columns_and_all_189() -> None:
     standard = [row["column"] for row in agreed() if row["set"] == "standard"]
-    assert [column.name for column in raw_columns("standard")] == standard
+    assert [column.name for column in raw_columns(complete({}))] == standard
     assert (len(standard), len(ALL)) == (109, 189)
 
 
@@ -287,8 +288,8 @@ def record(
 
 
 def merged(records: list[Record], fill: bool = True) -> tuple[list[Any], list[Problem]]:
-    rows, problems = tables.merge(records, fill, 50)
-    return [row["run"] for row in rows], problems
+    made = tables.merge(records, complete({"fill_percentiles": fill}))
+    return [row["run"] for row in made.rows], tables.sort_problems(made.problems)
 
 
 def test_rows_are_sorted_by_config_timestamp_and_run_whatever_the_order_of_records() -> None:
@@ -374,9 +375,11 @@ def test_filled_cells_and_their_problems_only_count_where_filling_is_on() -> Non
     item.filled = {"66p_latency_": 0.5, "evalscope_at_least": "1.11.1"}
     problem = Problem("warning", "percentiles-disagree", "a", "benchmark_percentile.json", "odd")
     item.fill_problems = [problem]
-    (with_fill,), problems = tables.merge([item], True, 50)
+    made = tables.merge([item], complete({}))
+    (with_fill,), problems = made.rows, made.problems
     assert (with_fill["66p_latency_"], with_fill["evalscope_at_least"], problems) == (0.5, "1.11.1", [problem])
-    (without,), problems = tables.merge([item], False, 50)
+    made = tables.merge([item], complete({"fill_percentiles": False}))
+    (without,), problems = made.rows, made.problems
     assert (without.get("66p_latency_"), without["evalscope_at_least"], problems) == (None, "1.10.0", [])
 
 
@@ -384,14 +387,17 @@ def test_assembling_a_row_leaves_the_record_alone() -> None:
     item = record("a")
     item.filled = {"66p_latency_": 0.5}
     before = dict(item.values)
-    tables.assemble(item, True, 50)
+    tables.assemble(item, complete({}))
     assert item.values == before
 
 
 def test_the_limit_of_a_long_prompt_is_a_setting_of_the_table() -> None:
     item = record("a")
     item.prompt_characters = 60
-    assert [tables.assemble(item, True, limit)["prompt_length"] for limit in (50, 60)] == ["long", "short"]
+    assert [tables.assemble(item, complete({"prompt_long_chars": limit}))["prompt_length"] for limit in (50, 60)] == [
+        "long",
+        "short",
+    ]
 
 
 # --- types of cells ---

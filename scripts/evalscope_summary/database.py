@@ -15,6 +15,7 @@ import sqlite3
 import tempfile
 import urllib.parse
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -51,24 +52,7 @@ class Totals:
     failed_without_end: bool
 
 
-@dataclass
-class Rows:
-    """The successful requests of a run, as parallel lists in the order of the database.
-
-    Seconds and tokens, in every release; NaN where a value is missing, or can't be one (negative, infinite, a text).
-    `intervals` pools the times between the chunks of all replies.
-    """
-
-    latency: array[float] = field(default_factory=lambda: array("d"))
-    first_chunk_latency: array[float] = field(default_factory=lambda: array("d"))
-    prompt_tokens: array[float] = field(default_factory=lambda: array("d"))
-    completion_tokens: array[float] = field(default_factory=lambda: array("d"))
-    time_per_output_token: array[float] = field(default_factory=lambda: array("d"))
-    chunk_time: array[float] = field(default_factory=lambda: array("d"))
-    is_stream: array[float] = field(default_factory=lambda: array("d"))
-    intervals: array[float] = field(default_factory=lambda: array("d"))
-
-
+_TIMES = ("start_time", "completed_time")
 _NUMBERS = (
     "latency",
     "first_chunk_latency",
@@ -78,6 +62,38 @@ _NUMBERS = (
     "chunk_time",
     "is_stream",
 )
+_INTERVALS = ("inter_token_latencies", "chunk_times")  # from 1.1.1 on differences, before that times
+
+FOR_PERCENTILES = frozenset({*_NUMBERS, *_INTERVALS})
+"""The columns that evalscope's own percentiles come from."""
+
+FOR_RECOMPUTING = frozenset({*_TIMES, *_NUMBERS, *_INTERVALS} - {"time_per_output_token", "chunk_time"})
+"""The columns that `metrics: recomputed` comes from."""
+
+_PART = 2**18  # intervals, or requests, that are handed over at a time
+
+
+@dataclass
+class Rows:
+    """Some requests of a run, as parallel lists in the order of the database.
+
+    Seconds and tokens, in every release; NaN where a value is missing, or can't be one (negative, infinite, a text).
+    All lists are of the successful requests, but `start_time` and `completed_time` (of the client's clock, whose zero
+    means nothing; 0.0 where none was recorded) which are of all. `intervals` pools the times between the chunks of
+    all replies, as they are stored. `unusable` counts, for each other column, the values that can't be one.
+    """
+
+    start_time: array[float] = field(default_factory=lambda: array("d"))
+    completed_time: array[float] = field(default_factory=lambda: array("d"))
+    latency: array[float] = field(default_factory=lambda: array("d"))
+    first_chunk_latency: array[float] = field(default_factory=lambda: array("d"))
+    prompt_tokens: array[float] = field(default_factory=lambda: array("d"))
+    completion_tokens: array[float] = field(default_factory=lambda: array("d"))
+    time_per_output_token: array[float] = field(default_factory=lambda: array("d"))
+    chunk_time: array[float] = field(default_factory=lambda: array("d"))
+    is_stream: array[float] = field(default_factory=lambda: array("d"))
+    intervals: array[float] = field(default_factory=lambda: array("d"))
+    unusable: Counter[str] = field(default_factory=Counter)
 
 
 @contextmanager
@@ -137,35 +153,48 @@ def totals(connection: sqlite3.Connection) -> Totals:
     return Totals(columns, requests, succeeded, gpu_memory, bool(endless))
 
 
-def rows(connection: sqlite3.Connection, columns: frozenset[str]) -> Rows:
-    """Read the numbers of the successful requests, row by row.
+def rows(connection: sqlite3.Connection, columns: frozenset[str], wanted: frozenset[str]) -> Iterator[Rows]:
+    """Read the numbers of the requests, row by row, in parts of bounded size.
 
     Args:
         connection: of `connect`.
         columns: the columns there are, of `totals`.
+        wanted: `FOR_PERCENTILES`, `FOR_RECOMPUTING` or both; no others are read.
 
     Raises:
         UnreadableDatabase: a list of intervals is no JSON list of numbers.
         sqlite3.Error: the file is damaged (`connect` turns it into UnreadableDatabase).
     """
-    result = Rows()
-    lists = "inter_token_latencies" if "inter_token_latencies" in columns else "chunk_times"
-    wanted = [name if name in columns else "NULL" for name in (*_NUMBERS, lists)]
-    targets = [getattr(result, name) for name in _NUMBERS]
-    for row in connection.execute(f"SELECT {', '.join(wanted)} FROM result WHERE {_OK}"):
-        for target, value in zip(targets, row[:-1], strict=True):
-            target.append(value if isinstance(value, int | float) and 0 <= value < math.inf else math.nan)
-        if row[-1] is not None:
-            times = _numbers(row[-1], lists)
-            result.intervals.extend(
-                times if lists == "inter_token_latencies" else (b - a for a, b in itertools.pairwise(times))
-            )
-    return result
+    lists = next((name for name in _INTERVALS if name in columns), "NULL")
+    names = [name if name in columns & wanted else "NULL" for name in (*_TIMES, *_NUMBERS)]
+    only = "" if wanted.issuperset(_TIMES) else f" WHERE {_OK}"
+    part, targets = _new_part()
+    for succeeded, *values, intervals in connection.execute(
+        f"SELECT {_OK}, {', '.join(names)}, {lists} FROM result{only}"
+    ):
+        for (name, target), value in zip(targets if succeeded else targets[: len(_TIMES)], values, strict=False):
+            if isinstance(value, int | float) and 0 <= value < math.inf:
+                target.append(value)
+            else:
+                target.append(math.nan)
+                if value is not None:
+                    part.unusable[name] += 1
+        if succeeded and intervals is not None:
+            times = _numbers(intervals, lists)
+            part.intervals.extend((b - a for a, b in itertools.pairwise(times)) if lists == "chunk_times" else times)
+        if len(part.start_time) + len(part.intervals) > _PART:
+            yield part
+            part, targets = _new_part()
+    yield part
 
 
-def _numbers(text: object, column: str) -> list[float]:
+def _new_part() -> tuple[Rows, list[tuple[str, array[float]]]]:
+    part = Rows()
+    return part, [(name, getattr(part, name)) for name in (*_TIMES, *_NUMBERS)]
+
+
+def _numbers(text: object, column: str) -> array[float]:
     try:
-        values = parse(text.encode() if isinstance(text, str) else b"")
-        return [float(v) if math.isfinite(v) else math.nan for v in values]
+        return array("d", parse(text.encode() if isinstance(text, str) else b""))
     except (ValueError, TypeError, OverflowError) as error:
         raise UnreadableDatabase(f"column `{column}` holds something else than a JSON list of numbers") from error

@@ -17,7 +17,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,7 +29,18 @@ from .problems import Problem
 from .run import Record, read_run
 
 RECORD_PROGRAM = "extract.py"
-RECORD_MODULES = ("columns", "database", "formats", "jsonfile", "labels", "percentiles", "problems", "run", "inventory")
+RECORD_MODULES = (
+    "columns",
+    "database",
+    "formats",
+    "jsonfile",
+    "labels",
+    "percentiles",
+    "pool",
+    "problems",
+    "run",
+    "inventory",
+)
 """The modules whose sources decide what a record holds."""
 
 _locks: dict[str, IO[str]] = {}  # tree folder → lock file, held until the process ends
@@ -66,6 +77,7 @@ class Inventory:
     Attributes:
         root: the results tree, as given (relative to the working directory, or absolute).
         fill: whether percentiles that no file has are computed from the request rows.
+        recompute: whether all performance cells are.
         extractor: digest of the sources that make records.
         runs: run → signature.
         problems: folders that should hold a run and don't.
@@ -73,6 +85,7 @@ class Inventory:
 
     root: str
     fill: bool
+    recompute: bool
     extractor: str
     runs: dict[str, Signature]
     problems: list[Problem]
@@ -89,10 +102,18 @@ class Inventory:
         return cls(**content)
 
 
-def inventories(root: str, tree: Tree, fill: bool, batches: int) -> list[Inventory]:
-    """Distribute a tree's runs over batches."""
+def inventories(root: str, tree: Tree, settings: Mapping[str, Any], batches: int) -> list[Inventory]:
+    """Distribute a tree's runs over batches.
+
+    Args:
+        root: the results tree.
+        tree: what was found there.
+        settings: the configuration; `fill_percentiles` and `metrics` say what is wanted of a record.
+        batches: how many.
+    """
+    fill, recompute = settings["fill_percentiles"], settings["metrics"] == "recomputed"
     extractor = sources_digest(RECORD_PROGRAM, RECORD_MODULES)
-    result = [Inventory(root, fill, extractor, {}, []) for _ in range(batches)]
+    result = [Inventory(root, fill, recompute, extractor, {}, []) for _ in range(batches)]
     for run in sorted(tree.runs):
         result[batch_of(run_hash(run), batches)].runs[run] = tree.runs[run]
     for path in sorted(tree.problems):
@@ -114,13 +135,17 @@ class Records:
     def get(self, inventory: Inventory, run: str) -> tuple[Record, bool]:
         """A run's record, as the inventory wants it, and whether the run had to be read for it."""
         path = self.path(run)
+        fill, recompute = inventory.fill, inventory.recompute
         try:
             kept = orjson.loads(path.read_bytes())
             if _is_current(kept, inventory, run):
-                return _as_record(kept["record"]), False
+                has_filled, has_recomputed = (kept["record"][part] is not None for part in ("filled", "recomputed"))
+                if has_filled >= fill and has_recomputed >= recompute:
+                    return _as_record(kept["record"]), False
+                fill, recompute = fill or has_filled, recompute or has_recomputed  # going back reads nothing again
         except (OSError, ValueError, KeyError, TypeError):
             pass  # no record yet, or one that was damaged: made again
-        record = read_run(Path(inventory.root), run, inventory.runs[run], inventory.fill)
+        record = read_run(Path(inventory.root), run, inventory.runs[run], fill, recompute)
         made = {
             "extractor": inventory.extractor,
             "run": json.dumps(run),
@@ -155,25 +180,22 @@ class Records:
 
 
 def _is_current(kept: Mapping[str, Any], inventory: Inventory, run: str) -> bool:
-    return (
-        kept["extractor"] == inventory.extractor
-        and kept["signature"] == inventory.runs[run]
-        and kept["run"] == json.dumps(run)
-        and (kept["record"]["filled"] is not None or not inventory.fill)
-    )
+    made_from = (kept["extractor"], kept["signature"], kept["run"])
+    return made_from == (inventory.extractor, inventory.runs[run], json.dumps(run))
+
+
+_PROBLEMS = tuple(field.name for field in fields(Record) if field.name.endswith("problems"))
 
 
 def _as_json(record: Record) -> dict[str, Any]:
     # the path may be no UTF-8; the record is found by its hash, and problems show it printably
-    return {k: v for k, v in vars(record).items() if k != "run"} | {
-        "problems": [tuple(p) for p in record.problems],
-        "fill_problems": [tuple(p) for p in record.fill_problems],
-    }
+    content = {key: value for key, value in vars(record).items() if key != "run"}
+    return content | {name: [tuple(problem) for problem in content[name]] for name in _PROBLEMS}
 
 
 def _as_record(content: dict[str, Any]) -> Record:
-    content["problems"] = [Problem(*p) for p in content["problems"]]
-    content["fill_problems"] = [Problem(*p) for p in content["fill_problems"]]
+    for name in _PROBLEMS:
+        content[name] = [Problem(*problem) for problem in content[name]]
     return Record(run="", **content)
 
 

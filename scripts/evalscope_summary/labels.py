@@ -1,5 +1,7 @@
 """The labels of a run that come from where it lies and from its arguments."""
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -92,3 +94,61 @@ def argument(args: Mapping[str, Any], field: str) -> Any:
     if isinstance(own, dict) and own.get(field) is not None:
         return own[field]
     return args.get(field)
+
+
+def workload_arguments(args: Mapping[str, Any]) -> dict[str, str]:
+    """Digests of the arguments that change the workload, are in no label, and differ from their defaults.
+
+    They are compared only, and may hold keys (`extra_args`), so the values themselves are not kept. What releases
+    write differently for one thing is one thing here: absent, null, an empty list or object and the default; a field
+    and its namesake in `dataset_args`, which overrides it; `multi_turn_args` and `dataset_args`. Of paths only the
+    last component counts, as the same file may lie elsewhere on another machine.
+
+    Args:
+        args: content of `benchmark_args.json`.
+
+    Returns:
+        Field of `formats.WORKLOAD_ARGUMENTS` → digest of its value.
+    """
+    own: dict[str, Any] = {}
+    for field in ("multi_turn_args", "dataset_args"):
+        if isinstance(args.get(field), dict):
+            own.update(args[field])
+    known = formats.OTHER_DATASET_ARGUMENTS | set(formats.WORKLOAD_ARGUMENTS)
+    rest = {
+        key: value
+        for key, value in own.items()
+        if key not in known and not _is_default(value, formats.DATASET_ARGUMENTS.get(key))
+    }
+    given = {**args, **{key: own[key] for key in formats.WORKLOAD_ARGUMENTS if key in own}, "dataset_args": rest}
+    found = {}
+    for field, default in formats.WORKLOAD_ARGUMENTS.items():
+        value = given.get(field)
+        if isinstance(value, str) and (field == "tokenizer_path" or value.startswith("@")):
+            value = file_name(value)
+        if field == formats.CHAT_TEMPLATE:
+            url = args.get("url")
+            default = isinstance(url, str) and re.split("[?#]", url)[0].rstrip("/").endswith("chat/completions")
+        if not _is_default(value, default):
+            text = json.dumps(json.loads(json.dumps(value), parse_int=float), sort_keys=True)  # 1 and 1.0 are one
+            found[field] = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return found
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    return (
+        value is None
+        or value in ([], {})
+        or (value == default and isinstance(value, bool) == isinstance(default, bool))
+    )
+
+
+def pattern_names(pattern: str) -> tuple[str, ...]:
+    """The columns that a `label_pattern` adds: its named groups, in their order."""
+    return tuple(re.compile(pattern).groupindex)
+
+
+def pattern_labels(pattern: str, run: str) -> dict[str, str | None]:
+    """What a `label_pattern` finds in a run's path; a group that took no part has None."""
+    found = re.search(pattern, run)
+    return dict(found.groupdict()) if found else {}

@@ -1,81 +1,130 @@
-"""Percentiles from a run's request rows, by the rule of the release that wrote it."""
+"""A run's request rows as values to rank and average: by the rule of the release that wrote it, and by the one
+definition of `metrics: recomputed`."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import formats
 from .database import Rows
-
-Values = NDArray[np.float64]
+from .pool import Pool, Values
 
 _SCALED = frozenset({"ttft", "itl", "tpot"})  # what a file of 1.7.0 or later holds in milliseconds
+_STREAMED_ONLY = ("ttft", "tpot", "decode")  # from 1.10.0 on over the streamed requests, if there are any
 
 
-@dataclass(frozen=True)
-class Lists:
-    """The values that percentiles are taken from, per metric of `formats.PERCENTILE_KEYS`, ascending, without NaN.
+class Measured:
+    """The values of a run's successful requests, per metric of `formats.PERCENTILE_KEYS`, in seconds and tokens.
+
+    Add the rows of a database in parts of any size, then take what is wanted.
 
     Attributes:
-        values: in the unit of the release's file.
-        scrambled: metrics whose list held a NaN; before 1.13.0 evalscope sorted it with the others, so that what
-            it reports there depends on the order of the requests.
-    """
-
-    values: Mapping[str, Values]
-    scrambled: frozenset[str]
-
-
-def lists(rows: Rows, columns: frozenset[str], window: formats.Window) -> Lists:
-    """The value lists of a run, over the population of its release.
-
-    TTFT, TPOT and decode are over the streamed rows from 1.10.0 on (all rows if none is streamed), the others over
-    all. TPOT before 0.17.1 is chunk time / output tokens.
+        succeeded: number of requests.
+        start: earliest start of all requests, failed ones too, on the client's clock; infinite if none was recorded.
+        end: latest end of them, 0 if none was recorded.
+        unusable: column → number of its values that can't be one (negative, infinite, a text).
 
     Args:
-        rows: the successful requests.
         columns: the columns that the database has.
         window: which releases can have written the run.
+        streamed: whether requests are streamed where the database does not say (args `stream`).
     """
-    latency, first = np.array(rows.latency), np.array(rows.first_chunk_latency)
-    prompt, completion = np.array(rows.prompt_tokens), np.array(rows.completion_tokens)
-    tpot = np.array(rows.time_per_output_token)
-    streamed = np.array(rows.is_stream) == 1
-    scale = formats.percentile_scale(window)
-    if "time_per_output_token" not in columns:
-        tpot = _divide(np.array(rows.chunk_time), completion)
-    elif streamed.any() and window.certainly_since("1.13.0"):
-        tpot[tpot == 0] = np.nan  # replies of one token
-    if streamed.any():
-        first, tpot = first[streamed], tpot[streamed]
-    raw = {
-        "ttft": first * scale,
-        "itl": np.array(rows.intervals) * scale,
-        "tpot": tpot * scale,
-        "latency": latency,
-        "output": _divide(completion, latency),
-        "total": _divide(prompt + completion, latency),
-        "input_tokens": prompt,
-        "output_tokens": completion,
-        "decode": _divide(np.ones_like(tpot), tpot),
-        "input": _divide(prompt, latency),
-    }
-    clean = {name: np.sort(values[~np.isnan(values)]) for name, values in raw.items()}
-    return Lists(clean, frozenset(name for name, values in raw.items() if len(clean[name]) < len(values)))
+
+    def __init__(self, columns: frozenset[str], window: formats.Window, streamed: bool) -> None:
+        self.columns = columns
+        self.window = window
+        self.streamed = streamed
+        self.succeeded = 0
+        self.start = math.inf
+        self.end = 0.0
+        self.unusable: Counter[str] = Counter()
+        self._any_streamed = False
+        self._all = {metric: Pool() for metric in formats.PERCENTILE_KEYS}
+        self._of_streamed = {metric: Pool() for metric in _STREAMED_ONLY}
+        self._recomputed = {metric: Pool() for metric in _STREAMED_ONLY}
+
+    def add(self, rows: Rows) -> None:
+        """Add some rows."""
+        self.unusable += rows.unusable
+        self.start = min([self.start, *(time for time in rows.start_time if time > 0)])
+        self.end = max([self.end, *(time for time in rows.completed_time if time > 0)])
+        intervals = np.array(rows.intervals)
+        wrong = ~((intervals >= 0) & (intervals < math.inf))
+        if wrong.any():
+            intervals[wrong] = math.nan
+            self.unusable["intervals"] += int(wrong.sum())
+        latency, first = np.array(rows.latency), np.array(rows.first_chunk_latency)
+        prompt, completion = np.array(rows.prompt_tokens), np.array(rows.completion_tokens)
+        tpot = np.array(rows.time_per_output_token)
+        streamed = np.array(rows.is_stream) == 1
+        self.succeeded += len(latency)
+        self._any_streamed |= bool(streamed.any())
+        if "time_per_output_token" not in self.columns:
+            tpot = _divide(np.array(rows.chunk_time), completion)
+        for metric, values in {
+            "ttft": first,
+            "itl": intervals,
+            "tpot": tpot,
+            "latency": latency,
+            "output": _divide(completion, latency),
+            "total": _divide(prompt + completion, latency),
+            "input_tokens": prompt,
+            "output_tokens": completion,
+            "decode": _divide(np.ones_like(tpot), tpot),
+            "input": _divide(prompt, latency),
+        }.items():
+            self._all[metric].add(values)
+        if self.window.certainly_since("1.13.0"):
+            tpot = np.where(tpot == 0, np.nan, tpot)  # replies of one token; they stay where no request is streamed
+        self._of_streamed["ttft"].add(first[streamed])
+        self._of_streamed["tpot"].add(tpot[streamed])
+        self._of_streamed["decode"].add(_divide(np.ones_like(tpot), tpot)[streamed])
+
+        if "is_stream" not in self.columns:
+            streamed = np.full_like(streamed, self.streamed)
+        own = _divide(latency - first, completion - 1)[streamed & (completion > 1) & (latency > first)]
+        self._recomputed["ttft"].add(first[streamed & (first > 0)])
+        self._recomputed["tpot"].add(own)
+        self._recomputed["decode"].add(_divide(np.ones_like(own), own))
+
+    def by_release(self) -> Mapping[str, Pool]:
+        """Metric → values that the release ranked: TTFT, TPOT and decode are over the streamed requests from 1.10.0
+        on (over all if none is streamed); TPOT before 0.17.1 is chunk time / output tokens."""
+        return self._all | (self._of_streamed if self._any_streamed else {})
+
+    def recomputed(self) -> Mapping[str, Pool]:
+        """Metric → values by the one definition for all releases; see `columns.PERCENTILE_METRICS`."""
+        return self._all | self._recomputed
 
 
 def _divide(dividend: Values, divisor: Values) -> Values:
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(divisor == 0, np.nan, dividend / divisor)
 
 
-def percentile(values: Values, percent: int, nearest: bool, decimals: int) -> float | None:
-    """One element of an ascending list, rounded as the release did; None of an empty list."""
-    if not len(values):
-        return None
-    return round(float(values[formats.rank(len(values), percent, nearest)]), decimals)
+def in_file(metric: str, window: formats.Window) -> float:
+    """What a percentile of a metric in our unit is multiplied by to be in the unit of the release's file."""
+    return formats.percentile_scale(window) if metric in _SCALED else 1.0
+
+
+def percentile(values: Pool, percent: int, nearest: bool) -> float | None:
+    """One of the values, None if there is none.
+
+    Args:
+        values: of one metric.
+        percent: 0 to 100.
+        nearest: by nearest rank, else by floor.
+    """
+    return values.smallest(formats.rank(values.count, percent, nearest)) if values.count else None
+
+
+def as_reported(values: Pool, percent: int, nearest: bool, window: formats.Window, metric: str) -> float | None:
+    """A percentile in the unit of the release's file, rounded as the release did."""
+    number = percentile(values, percent, nearest)
+    return None if number is None else round(number * in_file(metric, window), formats.percentile_decimals(window))
 
 
 @dataclass(frozen=True)
@@ -94,22 +143,24 @@ class RankRule:
 
 
 def rank_rule(
-    values: Lists, reported: Mapping[tuple[int, str], float], decimals: int, window: formats.Window
+    values: Mapping[str, Pool], reported: Mapping[tuple[int, str], float], window: formats.Window
 ) -> RankRule:
     """Find the rank rule by reproducing what the file reports.
 
+    Before 1.13.0 evalscope sorted NaN with the other values, so that what it reports of a metric with a NaN depends
+    on the order of the requests: such a metric takes no part.
+
     Args:
-        values: the run's value lists.
+        values: of `Measured.by_release`.
         reported: (percentile, metric) → number in the file, in the file's unit.
-        decimals: decimals of the release's percentiles.
         window: which releases can have written the run; decides where both rules fit, or none.
     """
     misses: dict[bool, set[str]] = {False: set(), True: set()}
     for (percent, metric), number in reported.items():
-        if metric in values.scrambled and not window.certainly_since("1.13.0"):
+        if values[metric].dropped and not window.certainly_since("1.13.0"):
             continue
         for nearest, missed in misses.items():
-            own = percentile(values.values[metric], percent, nearest, decimals)
+            own = as_reported(values[metric], percent, nearest, window, metric)
             if own is None or abs(own - number) > 1e-9 * max(1.0, abs(number)):
                 missed.add(metric)
     fits = {nearest: not missed for nearest, missed in misses.items()}
@@ -117,8 +168,3 @@ def rank_rule(
         return RankRule(fits[True], True, ())
     default = window.certainly_since(formats.NEAREST_RANK_SINCE)
     return RankRule(default, False, tuple(sorted(misses[default])))
-
-
-def in_seconds(number: float, metric: str, window: formats.Window) -> float:
-    """A percentile in the unit of the release's file, converted to the unit of our columns."""
-    return number / formats.percentile_scale(window) if metric in _SCALED else number

@@ -15,19 +15,23 @@ CODES = (
     "corrected-throughput",
     "value-out-of-range",
     "duplicate-run",
+    "mixed-definitions",
+    "mixed-arguments",
 )
 
 
-class Problem(NamedTuple):
-    """One row of `summary_problems`; the fields are its columns.
+FIELDS = {
+    "severity": "`skipped` (the run is not in the table) or `warning` (it is, perhaps with empty cells)",
+    "code": "what is wrong, one word of a fixed list",
+    "run": "path of the folder below the results tree",
+    "file": "name of the file in that folder, empty where no single file is meant",
+    "message": "what was found and what to do",
+}
+"""The columns of `summary_problems`, and what they hold."""
 
-    Attributes:
-        severity: `skipped` (the run is not in the table) or `warning` (it is, perhaps with empty cells).
-        code: one of `CODES`.
-        run: path of the folder below the results tree.
-        file: name of the file in that folder, empty where no single file is meant.
-        message: what was found and what to do.
-    """
+
+class Problem(NamedTuple):
+    """One row of `summary_problems`; the fields are its columns, see `FIELDS` and `CODES`."""
 
     severity: Severity
     code: str

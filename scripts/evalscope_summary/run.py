@@ -1,16 +1,22 @@
 """Reading one run folder into a record: the normalized values of its row, and its problems."""
 
+from __future__ import annotations
+
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from sqlite3 import Connection
+from typing import TYPE_CHECKING, Any
 
 from . import formats, jsonfile, labels
 from .columns import BY_NAME, FILLED, PERCENTILE_COLUMNS, is_type
-from .database import Totals, UnreadableDatabase, connect, rows, totals
+from .database import FOR_PERCENTILES, FOR_RECOMPUTING, Totals, UnreadableDatabase, connect, rows, totals
 from .problems import Problem, Severity, printable
+
+if TYPE_CHECKING:
+    from .percentiles import Measured  # imports numpy
 
 Values = dict[str, Any]
 """Column name → value in the column's type and unit; empty cells are left out."""
@@ -18,6 +24,15 @@ Values = dict[str, Any]
 _REQUESTED = ("parallel", "rate")  # in the summary, but labels
 _COUNTS = tuple(c for c in formats.SUMMARY_KEYS if BY_NAME[c].type == "integer" and c not in _REQUESTED)
 _AVERAGES = tuple(c for c in formats.SUMMARY_KEYS if c not in (*_COUNTS, *_REQUESTED))
+_MEANS = {
+    # column → metric whose values it is the mean of, when recomputed
+    "latency": "latency",
+    "ttft": "ttft",
+    "token_latency": "tpot",
+    "inter_token_latency": "itl",
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+}
 _SHOWN = 40  # characters of a wrong value that a message quotes
 
 
@@ -29,31 +44,41 @@ class Record:
         run: path below the results tree.
         values: cells of the run's row, as evalscope reported them.
         filled: cells that were computed from the request rows because no file has them (with the narrower
-            `evalscope_at_least` and `evalscope_below` that this shows); None if the rows were not asked for.
+            `evalscope_at_least` and `evalscope_below` that this shows); None if they were not asked for.
+        recomputed: cells of `metrics: recomputed`; None if they were not asked for.
         prompt_characters: length of the prompt given as text, None if there was none.
         fingerprint: digest of the bytes of args, summary and percentiles; empty for a skipped run.
-        problems: rows of `summary_problems`; those of `fill_problems` only hold together with `filled`.
+        problems: rows of `summary_problems`; those of `fill_problems` only hold together with `filled`, those of
+            `recompute_problems` together with `recomputed`, those of `reported_problems` without it.
     """
 
     run: str
     values: Values = field(default_factory=dict)
     filled: Values | None = None
+    recomputed: Values | None = None
+    arguments: dict[str, str] = field(default_factory=dict)
     prompt_characters: int | None = None
     fingerprint: str = ""
     problems: list[Problem] = field(default_factory=list)
     fill_problems: list[Problem] = field(default_factory=list)
+    recompute_problems: list[Problem] = field(default_factory=list)
+    reported_problems: list[Problem] = field(default_factory=list)
 
     @property
     def skipped(self) -> bool:
         """Whether the run is not in the table."""
         return any(problem.severity == "skipped" for problem in self.problems)
 
+    def problem(self, severity: Severity, code: str, file: str, message: str) -> Problem:
+        """A problem of this run."""
+        return Problem(severity, code, printable(self.run), file, message)
+
     def note(self, severity: Severity, code: str, file: str, message: str) -> None:
-        """Add a problem of this run."""
-        self.problems.append(Problem(severity, code, printable(self.run), file, message))
+        """Add a problem of this run that holds whatever is wanted of it."""
+        self.problems.append(self.problem(severity, code, file, message))
 
 
-def read_run(root: Path, run: str, present: Iterable[str], fill: bool) -> Record:
+def read_run(root: Path, run: str, present: Iterable[str], fill: bool, recompute: bool) -> Record:
     """Read a run folder. Bad input becomes problems of the record, never an exception.
 
     Args:
@@ -61,29 +86,34 @@ def read_run(root: Path, run: str, present: Iterable[str], fill: bool) -> Record
         run: path of the folder below it.
         present: which of `formats.SOURCE_FILES` were found there.
         fill: compute percentiles that no file has from the request rows.
+        recompute: compute all performance cells from the request rows.
     """
-    record = Record(run, filled={} if fill else None)
-    folder = root / run
-    present = set(present)
+    record = Record(run)
+    _read_run(record, root / run, set(present), fill, recompute)
+    if record.skipped:
+        record.filled, record.recomputed = {}, {}  # nothing to come back for
+    return record
+
+
+def _read_run(record: Record, folder: Path, present: set[str], fill: bool, recompute: bool) -> None:
     missing = [name for name in formats.REQUIRED_FILES if name not in present]
     if missing:
         message = (
             f"{' and '.join(missing)} missing: the test was stopped, or goes on; run it again, or remove the folder"
         )
         record.note("skipped", "incomplete", missing[0], message)
-        return record
+        return
     digest = hashlib.sha256()
     summary = _read_object(record, folder, formats.SUMMARY, digest)
     args = _read_object(record, folder, formats.ARGS, digest)
     if summary is None or args is None:
-        return record
+        return
     if not _has_request_count(summary):
         keys = " or ".join(f"`{key}`" for key in formats.SUMMARY_KEYS["requests"])
         message = f"it has no count of requests ({keys}): no summary of a release from 0.7.0 on"
         record.note("skipped", "unknown-format", formats.SUMMARY, message)
-        return record
-    _Reading(record, folder, summary, args, present, digest).read(fill)
-    return record
+        return
+    _Reading(record, folder, summary, args, present, digest).read(fill, recompute)
 
 
 def _read_object(record: Record, folder: Path, name: str, digest: Any) -> dict[str, Any] | None:
@@ -131,10 +161,11 @@ class _Reading:
         self.percentile_rows: dict[int, dict[str, Any]] = {}
         self.percentiles_readable = True
 
-    def read(self, fill: bool) -> None:
+    def read(self, fill: bool, recompute: bool) -> None:
         """Read everything, in the order in which later steps need earlier ones."""
         self.read_percentiles()
         self.record.fingerprint = self.digest.hexdigest()
+        self.record.arguments = labels.workload_arguments(self.args)
         self.add_labels()
         self.add_summary()
         self.add_percentiles()
@@ -143,27 +174,46 @@ class _Reading:
         if not succeeded:
             message = "no request succeeded, so the performance cells are empty; look into the log for the reason"
             self.record.note("warning", "no-successful-requests", formats.SUMMARY, message)
-        window = self.find_window(None)
-        if formats.DATABASE in self.present:
-            try:
-                with connect(self.folder) as connection:
-                    found = totals(connection)
-                    self.add_totals(found)
-                    window = self.find_window(found)
-                    if fill and succeeded and self.percentiles_readable and self.missing():
-                        self.fill(window, found, connection)
-            except UnreadableDatabase as error:
-                message = (
-                    f"{error}; what could not be read from it (GPU memory, percentiles that no file has) stays empty"
-                )
-                self.record.note("warning", "unreadable-database", formats.DATABASE, message)
+        window = self.read_database(fill, recompute)
         self.set("evalscope_at_least", window.at_least)
         self.set("evalscope_below", window.below)
         if succeeded:
             self.derive_throughput(window)
         for file, keys in self.out_of_range.items():
-            message = f"no usable value for {', '.join(keys)}: these cells stay empty"
+            message = f"no usable value for {', '.join(keys)}: nothing is taken from there"
             self.record.note("warning", "value-out-of-range", file, message)
+
+    def read_database(self, fill: bool, recompute: bool) -> formats.Window:
+        """GPU memory and counts from the database, and what is wanted of its request rows."""
+        record = self.record
+        if not (self.values.get("succeeded") != 0 and self.percentiles_readable and self.missing()):
+            record.filled = {}  # there is nothing to fill
+        if formats.DATABASE not in self.present:
+            record.filled, record.recomputed = {}, {}
+            message = "there is none, so nothing can be recomputed; the performance cells stay empty"
+            record.recompute_problems.append(
+                record.problem("warning", "unreadable-database", formats.DATABASE, message)
+            )
+            return self.find_window(None)
+        fill, recompute = fill and record.filled is None, recompute and record.recomputed is None
+        concerned = [record.problems]
+        window = self.find_window(None)
+        try:
+            with connect(self.folder) as connection:
+                found = totals(connection)
+                self.add_totals(found)
+                window = self.find_window(found)
+                if fill or recompute:
+                    parts = ((fill, record.fill_problems), (recompute, record.recompute_problems))
+                    concerned = [problems for wanted, problems in parts if wanted]
+                    self.read_rows(window, found, connection, fill, recompute)
+        except UnreadableDatabase as error:
+            message = f"{error}; the cells that would come from it stay empty"
+            for problems in concerned:
+                problems.append(record.problem("warning", "unreadable-database", formats.DATABASE, message))
+            record.filled = {} if fill else record.filled
+            record.recomputed = {} if recompute else record.recomputed
+        return window
 
     # --- single values ---
 
@@ -284,14 +334,14 @@ class _Reading:
             content, data = jsonfile.read(self.folder / name)
         except jsonfile.UnreadableJson as error:
             self.percentiles_readable = False
-            self.record.note("warning", "unreadable-json", name, f"{error}; the percentile cells stay empty")
+            self.record.note("warning", "unreadable-json", name, f"{error}; its percentiles are not in the table")
             return
         self.digest.update(len(data).to_bytes(8) + data)
         rows_ = [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
         labelled = [(percent, row) for row in rows_ if (percent := _label(row)) is not None]
         if not isinstance(content, list) or len(labelled) < len(content):
             self.percentiles_readable = False
-            message = "it is no list of rows, as evalscope writes it; the percentile cells stay empty"
+            message = "it is no list of rows, as evalscope writes it; its percentiles are not in the table"
             self.record.note("warning", "unknown-format", name, message)
             return
         self.percentile_rows = dict(labelled)
@@ -361,19 +411,33 @@ class _Reading:
             if pair not in self.reported and not (self.input_only and pair[1] in formats.GENERATION_PERCENTILES)
         ]
 
-    def fill(self, window: formats.Window, found: Totals, connection: Any) -> None:
-        """Compute the missing percentiles, and learn from the rank rule which release it was."""
+    def read_rows(
+        self, window: formats.Window, found: Totals, connection: Connection, fill: bool, recompute: bool
+    ) -> None:
+        """Read the request rows, and compute the parts of the record that are wanted from them."""
         from . import percentiles  # imports numpy, which most runs of some releases don't need
 
-        own = percentiles.lists(rows(connection, found.columns), found.columns, window)
-        decimals = formats.percentile_decimals(window)
+        wanted = (FOR_PERCENTILES if fill else frozenset()) | (FOR_RECOMPUTING if recompute else frozenset())
+        measured = percentiles.Measured(found.columns, window, self.args.get("stream") is True)
+        for part in rows(connection, found.columns, wanted):
+            measured.add(part)
+        if fill:
+            self.fill(window, measured)
+        if recompute:
+            self.recompute(measured)
+
+    def fill(self, window: formats.Window, measured: Measured) -> None:
+        """Compute the missing percentiles, and learn from the rank rule which release it was."""
+        from . import percentiles
+
+        values = measured.by_release()
         reported = {pair: number for pair, number in self.reported.items() if number is not None}
-        rule = percentiles.rank_rule(own, reported, decimals, window)
+        rule = percentiles.rank_rule(values, reported, window)
         filled: Values = {}
         for percent, metric in self.missing():
-            number = percentiles.percentile(own.values[metric], percent, rule.nearest, decimals)
+            number = percentiles.as_reported(values[metric], percent, rule.nearest, window, metric)
             if number is not None:
-                self.set_percentile(filled, (percent, metric), percentiles.in_seconds(number, metric, window))
+                self.set_percentile(filled, (percent, metric), number / percentiles.in_file(metric, window))
         narrower = formats.Window(window.at_least, window.below)
         if rule.decided and window.at_least == "1.10.0":
             if rule.nearest:
@@ -390,7 +454,44 @@ class _Reading:
                 " the file by either rank rule, so the two are not of the same run, or one was edited"
             )
             self.record.fill_problems.append(
-                Problem("warning", "percentiles-disagree", printable(self.record.run), formats.PERCENTILE, message)
+                self.record.problem("warning", "percentiles-disagree", formats.PERCENTILE, message)
+            )
+
+    def recompute(self, measured: Measured) -> None:
+        """Compute all performance cells by one definition for all releases; formulas are in the column table."""
+        from . import percentiles
+
+        values = measured.recomputed()
+        seconds = measured.end - measured.start
+        found: dict[str, float | None] = {"time_taken": seconds if 0 < seconds < math.inf else None}
+        if self.values.get("succeeded") != 0 and measured.succeeded:
+            tokens_in, tokens_out = values["input_tokens"], values["output_tokens"]
+            sums = {
+                "request_throughput": measured.succeeded,
+                "output_throughput": tokens_out.total if tokens_out.count else None,
+                "total_throughput": tokens_in.total + tokens_out.total if tokens_in.count + tokens_out.count else None,
+                "input_throughput": tokens_in.total if tokens_in.count else None,
+            }
+            if found["time_taken"]:
+                found |= {column: amount / seconds for column, amount in sums.items() if amount is not None}
+            found |= {column: values[metric].mean for column, metric in _MEANS.items()}
+            for (percent, metric), column in PERCENTILE_COLUMNS.items():
+                found[column] = percentiles.percentile(values[metric], percent, nearest=True)
+        self.record.recomputed = {
+            column: number
+            for column, number in found.items()
+            if number is not None
+            and math.isfinite(number)
+            and not (
+                self.input_only
+                and (column in formats.GENERATION_COLUMNS or BY_NAME[column].metric in formats.GENERATION_PERCENTILES)
+            )
+        }
+        if measured.unusable:
+            counts = ", ".join(f"{number} of {column}" for column, number in sorted(measured.unusable.items()))
+            message = f"request rows hold values that are none (negative, infinite, texts), left out: {counts}"
+            self.record.recompute_problems.append(
+                self.record.problem("warning", "value-out-of-range", formats.DATABASE, message)
             )
 
     def derive_throughput(self, window: formats.Window) -> None:
@@ -413,7 +514,9 @@ class _Reading:
                 "evalscope 1.1.1 to 1.3.0 divided throughput by the wrong time;"
                 f" corrected from tokens, requests and duration. It had written {written}"
             )
-            self.record.note("warning", "corrected-throughput", formats.SUMMARY, message)
+            self.record.reported_problems.append(
+                self.record.problem("warning", "corrected-throughput", formats.SUMMARY, message)
+            )
         elif not any(key in self.summary for key in formats.SUMMARY_KEYS["total_throughput"]):
             self.set("total_throughput", derived.get("total_throughput"))
 

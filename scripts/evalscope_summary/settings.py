@@ -2,11 +2,15 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import fastjsonschema
+
+from .columns import BY_NAME, GROUP_LABELS, STATISTICS, SUCCESS_SHARE, stats_columns
+from .labels import pattern_names
 
 SCHEMA = Path(__file__).parents[2] / "config" / "config.schema.json"
 
@@ -25,7 +29,8 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """Check a configuration and add the defaults of the keys that it lacks.
 
     Raises:
-        WrongConfiguration: for an unknown key, or a value of the wrong type or range.
+        WrongConfiguration: for an unknown key, a value of the wrong type or range, a pattern that is none, or a label
+            that does not exist.
     """
     rules = schema()
     for key in config:
@@ -46,7 +51,43 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             f"configuration: {key!r} is {json.dumps(config.get(key))}: {error.message.removeprefix('data.')}."
             f" Expected: {expected} ({rule.get('description', '')})"
         ) from error
+    added = _added_columns(result)
+    for label in result["group_by"]:
+        _check_known("group_by", label, (*GROUP_LABELS, *added))
     return result
+
+
+def _check_known(key: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        close = difflib.get_close_matches(value, known, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+        raise WrongConfiguration(f"configuration: {key!r} names {value!r}, which is no label; {hint}")
+
+
+def _added_columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns that `label_pattern` adds; both patterns are checked."""
+    for key in ("repeat_pattern", "label_pattern"):
+        try:
+            re.compile(settings[key])
+        except re.error as error:
+            raise WrongConfiguration(
+                f"configuration: {key!r} is no regular expression: {settings[key]!r}: {error}"
+            ) from error
+    names = pattern_names(settings["label_pattern"])
+    if settings["label_pattern"] and not names:
+        raise WrongConfiguration(
+            f"configuration: 'label_pattern' {settings['label_pattern']!r} has no named group: write (?P<name>…) around"
+            " what makes a column"
+        )
+    stats = stats_columns({"columns": "all", "statistics": STATISTICS, "label_pattern": ""})
+    taken = set(BY_NAME) | {column.name for column in (*stats, SUCCESS_SHARE)}
+    for name in names:
+        if name in taken:
+            raise WrongConfiguration(
+                f"configuration: 'label_pattern' names a group {name!r}, but there is a column of that name;"
+                " give the group another one"
+            )
+    return names
 
 
 def _boolean(value: Any, rule: Mapping[str, Any]) -> Any:

@@ -1,61 +1,73 @@
 """`summary_stats`: statistics over the runs of a group."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from .columns import BY_NAME, STATISTICS, STATS_HEAD, STATS_TAIL, metric_columns
-from .tables import Row, natural
+from .columns import GROUP_LABELS, STATS_HEAD, STATS_TAIL, metric_columns, pattern_columns
+from .groups import Group, groups
+from .tables import Row
 
 
-def statistics(rows: Iterable[Row], which: str, group_by: Sequence[str]) -> list[Row]:
-    """One row per group of runs, in the order of the `group_by` columns (numbers as numbers, empty first).
-
-    Mean, sample standard deviation (n - 1, empty below two values), minimum and maximum of the values there are; a
-    label that is not in `group_by` has the group's common value, or none.
+def statistics(rows: Iterable[Row], settings: Mapping[str, Any]) -> list[Row]:
+    """One row per group of runs, in the order of the groups.
 
     Args:
         rows: of `summary_raw`, in its order.
-        which: setting `columns`.
-        group_by: label columns; an empty value is a value too.
+        settings: `columns`, `statistics` (which ones), and what `groups.groups` needs.
     """
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row.get(label) for label in group_by), []).append(row)
-    ordered = [groups[key] for key in sorted(groups, key=lambda key: [_order(value) for value in key])]
-    if not ordered:
+    found = groups(rows, settings)
+    cells = of_groups(found, [column.name for column in metric_columns(settings["columns"])], settings["statistics"])
+    names = [name for name in (*STATS_HEAD, *STATS_TAIL) if name in GROUP_LABELS]
+    names += [column.name for column in pattern_columns(settings["label_pattern"])]
+    return [
+        {name: group.labels[name] for name in names} | {"count": len(group.rows)} | own
+        for group, own in zip(found, cells, strict=True)
+    ]
+
+
+def of_groups(found: Sequence[Group], metrics: Sequence[str], wanted: Sequence[str]) -> list[Row]:
+    """Statistics of some metrics over the values there are, per group; None where one is not defined.
+
+    Args:
+        found: the groups.
+        metrics: columns of `summary_raw`.
+        wanted: statistics, see `columns.STATISTICS`.
+    """
+    if not found:
         return []
-    metrics = [column.name for column in metric_columns(which)]
-    index = [number for number, group in enumerate(ordered) for _ in group]
+    index = [number for number, group in enumerate(found) for _ in group.rows]
     frame = pd.DataFrame.from_records(
-        [tuple(row.get(metric) for metric in metrics) for group in ordered for row in group], columns=metrics
+        [tuple(row.get(metric) for metric in metrics) for group in found for row in group.rows], columns=list(metrics)
     ).astype("float64")
     grouped = frame.groupby(index, sort=True)
-    smallest, largest = grouped.min(), grouped.max()
-    found = {
-        "avg": grouped.mean().clip(smallest, largest),  # rounding may put the mean of equal values beside them
-        "std": grouped.std(ddof=1),
-        "min": smallest,
-        "max": largest,
-    }
-    cells = {
-        name: table.astype(object).where(table.abs() < float("inf"), None).to_numpy() for name, table in found.items()
-    }
-    result = []
-    for number, group in enumerate(ordered):
-        row = {"count": len(group)}
-        for label in (*STATS_HEAD, *STATS_TAIL):
-            if label in BY_NAME:
-                values = {item.get(label) for item in group}
-                row[label] = values.pop() if len(values) == 1 else None
-        for statistic in STATISTICS:
-            row.update(zip((f"{metric}_{statistic}" for metric in metrics), cells[statistic][number], strict=True))
-        result.append(row)
-    return result
+    tables = {}
+    for statistic in wanted:
+        table = _statistic(grouped, statistic)
+        tables[statistic] = table.astype(object).where(table.abs() < float("inf"), None).to_numpy()
+    return [
+        {
+            f"{metric}_{statistic}": value
+            for statistic in wanted
+            for metric, value in zip(metrics, tables[statistic][number], strict=True)
+        }
+        for number in range(len(found))
+    ]
 
 
-def _order(value: Any) -> tuple[Any, ...]:
-    if value is None:
-        return (0,)
-    return (1, natural(value)) if isinstance(value, str) else (1, value)
+def _statistic(grouped: Any, statistic: str) -> pd.DataFrame:
+    table: pd.DataFrame
+    if statistic == "avg":
+        table = grouped.mean().clip(grouped.min(), grouped.max())  # rounding may put it beside equal values
+        return table
+    table = getattr(grouped, statistic)() if statistic in ("min", "max", "median") else grouped.std(ddof=1)
+    if statistic == "cv":
+        table = table / _statistic(grouped, "avg")  # x / 0 is infinite or NaN: empty
+    if statistic == "ci95":
+        from scipy.special import stdtrit  # the quantile of Student's t; takes long to import
+
+        count = grouped.count()
+        table = table * stdtrit((count - 1).clip(lower=1), 0.975) / np.sqrt(count)
+    return table

@@ -1,18 +1,21 @@
 """Rows and files of the tables: assembling, sorting, writing, reading back."""
 
 import csv
+import datetime
 import io
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from . import labels
-from .columns import Column
+from .columns import PERFORMANCE, Column
 from .jsonfile import write_atomically
-from .problems import Problem
+from .problems import FIELDS, Problem
 from .run import Record
 
 Row = dict[str, Any]
@@ -34,36 +37,60 @@ def natural(text: str | None) -> tuple[Any, ...]:
     return (parts, text or "")
 
 
-def assemble(record: Record, fill: bool, prompt_long_chars: int) -> Row:
-    """The row of a record under the settings that apply when tables are made."""
+def assemble(record: Record, settings: Mapping[str, Any]) -> Row:
+    """The row of a record under the settings that apply when tables are made (`MERGE_SETTINGS`)."""
     row = dict(record.values)
-    if fill:
+    if settings["fill_percentiles"]:
         row.update(record.filled or {})
+    if settings["metrics"] == "recomputed":
+        row = {name: value for name, value in row.items() if name not in PERFORMANCE} | (record.recomputed or {})
     row["prompt_length"] = labels.prompt_length(
-        record.prompt_characters, prompt_long_chars, row.get("config", ""), row.get("dataset_file")
+        record.prompt_characters, settings["prompt_long_chars"], row.get("config", ""), row.get("dataset_file")
     )
+    if settings["label_pattern"]:
+        row.update(labels.pattern_labels(settings["label_pattern"], row.get("run", "")))
     return row
 
 
-def merge(records: Iterable[Record], fill: bool, prompt_long_chars: int) -> tuple[list[Row], list[Problem]]:
-    """The rows of `summary_raw` and their problems, both in the tables' order.
+MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", "label_pattern")
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What the records of a tree say together.
+
+    Attributes:
+        rows: of `summary_raw`, in its order.
+        problems: of the runs, in no order.
+        arguments: run → digests, of `labels.workload_arguments`.
+    """
+
+    rows: list[Row]
+    problems: list[Problem]
+    arguments: dict[str, dict[str, str]]
+
+
+def merge(records: Iterable[Record], settings: Mapping[str, Any]) -> Merged:
+    """Assemble the rows of all runs, in the order of the table.
 
     Args:
         records: of all runs.
-        fill: use percentiles that were computed from request rows.
-        prompt_long_chars: see `config/config.schema.json`.
+        settings: `MERGE_SETTINGS`.
     """
     rows: list[tuple[Any, Row, str]] = []
     problems: list[Problem] = []
+    arguments = {}
     for record in records:
         problems.extend(record.problems)
         if record.skipped:
             continue
-        if fill:
+        if settings["fill_percentiles"]:
             problems.extend(record.fill_problems)
-        row = assemble(record, fill, prompt_long_chars)
+        problems.extend(record.recompute_problems if settings["metrics"] == "recomputed" else record.reported_problems)
+        row = assemble(record, settings)
         key = tuple(natural(row.get(column)) for column in ("config", "timestamp", "run"))
         rows.append((key, row, record.fingerprint))
+        arguments[row.get("run", "")] = record.arguments
     rows.sort(key=lambda item: item[0])
     first: dict[str, str] = {}
     for _, row, fingerprint in rows:
@@ -71,12 +98,12 @@ def merge(records: Iterable[Record], fill: bool, prompt_long_chars: int) -> tupl
         if original != row.get("run", ""):
             message = f"args, summary and percentiles are the same bytes as those of {original!r}: one may be a copy"
             problems.append(Problem("warning", "duplicate-run", row["run"], "", message))
-    return [row for _, row, _ in rows], sort_problems(problems)
+    return Merged([row for _, row, _ in rows], problems, arguments)
 
 
 def sort_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """The order of `summary_problems`: skipped runs first, then by run."""
-    return sorted(problems, key=lambda p: (p.severity, natural(p.run), p.code, p.file, p.message))
+    """The order of `summary_problems`: skipped runs first, then by run; what is said twice stands there once."""
+    return sorted(set(problems), key=lambda p: (p.severity, natural(p.run), p.code, p.file, p.message))
 
 
 class _LineFeeds:
@@ -113,13 +140,95 @@ def write_problems(path: Path, problems: Iterable[Problem]) -> None:
     write_atomically(path, csv_bytes(Problem._fields, problems))
 
 
+def read_problems(path: Path) -> list[Problem]:
+    """Read back what `write_problems` wrote."""
+    return [Problem(**row) for row in read_csv(path, PROBLEM_COLUMNS, empty="")]
+
+
 def write_json(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
     """Write a table of rows as JSON: a list of objects with all columns in order, null for empty cells."""
     objects = [{column.name: row.get(column.name) for column in columns} for row in rows]
     write_atomically(path, orjson.dumps(objects, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
-WRITERS = {"csv": write_csv, "json": write_json}
+_ROW_GROUP = 5000
+
+
+def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+    """Write a table of rows as Parquet: typed columns, with unit and description as metadata of the fields."""
+    import pyarrow
+    from pyarrow import parquet
+
+    types = {
+        "text": pyarrow.string(),
+        "integer": pyarrow.int64(),
+        "float": pyarrow.float64(),
+        "boolean": pyarrow.bool_(),
+    }
+    described = {column.name: {"unit": column.unit, "description": column.description} for column in columns}
+    schema = pyarrow.schema(
+        [pyarrow.field(column.name, types[column.type], metadata=described[column.name]) for column in columns]
+    )
+    buffer, waiting = io.BytesIO(), iter(rows)
+    with parquet.ParquetWriter(buffer, schema) as writer:
+        while some := list(itertools.islice(waiting, _ROW_GROUP)):
+            writer.write_table(pyarrow.Table.from_pylist(some, schema))
+    write_atomically(path, buffer.getvalue())
+
+
+def write_xlsx(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+    """Write a table of rows as a workbook with one sheet."""
+    write_workbook(path, {"table": (columns, rows)})
+
+
+XLSX_ROWS = 2**20 - 2
+"""Rows that fit into a sheet below the two of its header."""
+
+
+def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[Column], Iterable[Row]]]) -> None:
+    """Write tables as the sheets of one workbook for spreadsheets: typed cells, text as text (never as a formula),
+    frozen header with a second row for units.
+
+    Raises:
+        TooLarge: a table has more rows than a sheet can hold.
+    """
+    import xlsxwriter
+
+    buffer = io.BytesIO()
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(buffer, options) as book:
+        book.set_properties({"created": datetime.datetime(2000, 1, 1)})  # same tables, same bytes
+        head, unit = book.add_format({"bold": True}), book.add_format({"italic": True, "bottom": 1})
+        for name, (columns, rows) in sheets.items():
+            sheet = book.add_worksheet(name)
+            sheet.freeze_panes(2, 1)
+            for number, column in enumerate(columns):
+                sheet.set_column(number, number, max(10, min(len(column.name) + 2, 30)))
+                sheet.write_string(0, number, column.name, head)
+            for number, column in enumerate(columns):
+                sheet.write_string(1, number, column.unit, unit)
+            last = 1
+            for last, row in enumerate(rows, 2):
+                if last >= 2**20:
+                    raise TooLarge(f"{path}: a sheet holds {XLSX_ROWS} rows, and there are more; use csv or parquet")
+                for number, column in enumerate(columns):
+                    value = row.get(column.name)
+                    if value is None or value == "":
+                        continue
+                    if isinstance(value, bool):
+                        sheet.write_boolean(last, number, value)
+                    elif isinstance(value, str):
+                        sheet.write_string(last, number, value)
+                    else:
+                        sheet.write_number(last, number, value)
+            sheet.autofilter(1, 0, last, len(columns) - 1)
+    write_atomically(path, buffer.getvalue())
+
+
+WRITERS = {"csv": write_csv, "json": write_json, "parquet": write_parquet, "xlsx": write_xlsx}
+
+PROBLEM_COLUMNS = tuple(Column(name, "text", "", description) for name, description in FIELDS.items())
+"""The columns of `summary_problems`."""
 
 _PARSERS: Mapping[str, Any] = {
     "text": str,
@@ -133,8 +242,18 @@ class WrongTable(Exception):
     """A table file is not what this version wrote; the text says what to do."""
 
 
-def read_csv(path: Path, columns: Sequence[Column]) -> Iterator[Row]:
-    """Read back a table that `write_csv` wrote, with typed values; None for empty cells.
+class TooLarge(Exception):
+    """A table does not fit into a format; the text says which and what to do."""
+
+
+def csv_header(path: Path) -> list[str]:
+    """The header of a CSV table."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return next(csv.reader(file), [])
+
+
+def read_csv(path: Path, columns: Sequence[Column], empty: Any = None) -> Iterator[Row]:
+    """Read back a table that `write_csv` wrote, with typed values; `empty` for empty cells.
 
     Raises:
         WrongTable: its header is another, or a cell can't be of its column's type.
@@ -149,6 +268,6 @@ def read_csv(path: Path, columns: Sequence[Column]) -> Iterator[Row]:
         try:
             for line in lines:
                 cells = zip(names, parsers, line, strict=True)
-                yield {name: parse(cell) if cell else None for name, parse, cell in cells}
+                yield {name: parse(cell) if cell else empty for name, parse, cell in cells}
         except ValueError as error:
             raise WrongTable(f"{path}, line {lines.line_num}: {error}; delete it, and it is made again") from error

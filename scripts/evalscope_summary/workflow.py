@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from . import discovery, settings
-from .columns import TABLES
+from .columns import COLUMN_SETTINGS, TABLES
+from .groups import GROUP_SETTINGS
 from .inventory import ConflictingUse, WorkFolder, inventories, sources_digest
-from .tables import WRITERS
+from .tables import MERGE_SETTINGS, WRITERS
 
 
 class EmptyTree(Exception):
@@ -23,9 +24,12 @@ UserErrors = (settings.WrongConfiguration, discovery.MissingTree, ConflictingUse
 # What a rule depends on besides its input: the program's modules, and keys of the configuration. Modules that make
 # records are not named: when one of them changes, every run is read again, and all rules follow.
 _RULES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "merge": (("tables",), ("columns", "fill_percentiles", "prompt_long_chars")),
-    "stats": (("stats", "tables"), ("columns", "group_by")),
-    "export": (("tables",), ("columns",)),
+    "merge": (("groups", "tables"), (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns")),
+    "stats": (("groups", "stats", "tables"), (*COLUMN_SETTINGS, *GROUP_SETTINGS)),
+    "export": (("tables",), COLUMN_SETTINGS),
+    "overview": (("groups", "overview", "stats", "tables"), (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics")),
+    "workbook": (("groups", "overview", "tables"), COLUMN_SETTINGS),
+    "data_package": (("groups", "overview", "tables"), (*COLUMN_SETTINGS, "metrics")),
 }
 
 
@@ -50,9 +54,23 @@ class Flow:
         self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], self.output)
         self.strict: bool = self.config["strict"]
         self.strict_stamp = str(self.folder.outputs / "strict.passed")
-        self.targets = [
-            *(self.table(table, format_) for table in self.config["tables"] for format_ in self.config["formats"]),
+        self.workbook = f"{self.output}.xlsx"
+        self.data_package = f"{self.output}.datapackage.json"
+        self.overview = [self.table("overview", "csv"), self.table("overview", "md")]
+        self.targets = self._targets()
+        self.described = {table: self.table(table, "csv") for table in (*config["tables"], "problems")}
+        self._overview_before = self._overview_date()
+
+    def _targets(self) -> list[str]:
+        """What the default target builds."""
+        tables, formats = self.config["tables"], self.config["formats"]
+        single = [format_ for format_ in formats if format_ != "xlsx"]
+        return [
+            *(self.overview if "overview" in tables else ()),
+            *(self.table(table, format_) for table in tables if table in TABLES for format_ in single),
+            *([self.workbook] if "xlsx" in formats else ()),
             self.table("problems", "csv"),
+            self.data_package,
         ]
 
     def inventory(self, batch: str) -> str:
@@ -115,13 +133,25 @@ class Flow:
             )
         if not tree.runs:
             print(f"evalscope-summary: no run was found below {config['results_dir']!r}", file=sys.stderr)
-        found = inventories(config["results_dir"], tree, config["fill_percentiles"], len(self.batches))
+        found = inventories(config["results_dir"], tree, config, len(self.batches))
         self.folder.update(dict(zip(self.batches, found, strict=True)), rule_settings, self.existing_tables())
 
     def existing_tables(self) -> list[Path]:
         """The tables that were made earlier."""
-        tables = [("problems", "csv"), *((table, format_) for table in TABLES for format_ in WRITERS)]
-        return [path for path in (Path(self.table(*table)) for table in tables) if path.exists()]
+        tables = [self.table(table, format_) for table in TABLES for format_ in WRITERS]
+        tables += [*self.overview, self.table("problems", "csv"), self.workbook, self.data_package]
+        return [path for path in map(Path, tables) if path.exists()]
+
+    def _overview_date(self) -> int | None:
+        path = Path(self.overview[0])
+        return path.stat().st_mtime_ns if path.exists() else None
+
+    def show_overview(self) -> None:
+        """Print the overview on a terminal, if it was made since this process started."""
+        if sys.stdout.isatty() and self._overview_date() != self._overview_before:
+            from .overview import on_a_terminal
+
+            print(f"\n{on_a_terminal(Path(self.overview[0]), self.config['label_pattern'])}\n", flush=True)
 
 
 def literal(text: str) -> str:

@@ -1,0 +1,77 @@
+"""Describe the CSV tables for programs and people: every column with type, unit, source and definition, as a
+Frictionless Data Package (https://specs.frictionlessdata.io). Run by rule `data_package`."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+from evalscope_summary.columns import TABLES, Column
+from evalscope_summary.jsonfile import write_atomically
+from evalscope_summary.overview import overview_columns
+from evalscope_summary.tables import PROBLEM_COLUMNS
+
+_TYPES = {"text": "string", "integer": "integer", "float": "number", "boolean": "boolean"}
+_DESCRIPTIONS = {
+    "overview": "One row per group of runs: the labels that vary, and the main metrics.",
+    "raw": "One row per run.",
+    "stats": "One row per group of runs that repeat one test.",
+    "problems": "One row per thing that was wrong.",
+}
+
+
+def resource(path: str, table: str, columns: Sequence[Column], metrics: str) -> dict[str, Any]:
+    """A table as a resource of the package.
+
+    Args:
+        path: of the CSV file, relative to the package's.
+        table: which it is.
+        columns: of the table.
+        metrics: the setting.
+    """
+    fields = [
+        {"name": column.name, "type": _TYPES[column.type]}
+        | {key: text for key, text in column.described(metrics).items() if text}
+        for column in columns
+    ]
+    return {
+        "name": table,
+        "type": "table",
+        "description": _DESCRIPTIONS[table],
+        "path": path,
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "profile": "tabular-data-resource",
+        "schema": {"fields": fields, "missingValues": [""]},
+    }
+
+
+def main() -> None:
+    """Write the package of the tables that are named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("settings", type=Path, help="JSON file with the settings of this rule")
+    parser.add_argument("package", type=Path, help="summary.datapackage.json to write")
+    parser.add_argument("tables", type=Path, nargs="+", help="CSV tables beside it: summary_raw.csv and so on")
+    options = parser.parse_args()
+    settings = json.loads(options.settings.read_bytes())
+    resources = []
+    for path in options.tables:
+        table = path.stem.rpartition("_")[2]
+        if table == "overview":
+            columns = overview_columns(path, settings["label_pattern"])
+        else:
+            columns = PROBLEM_COLUMNS if table == "problems" else TABLES[table](settings)
+        resources.append(resource(path.name, table, columns, settings["metrics"]))
+    package = {
+        "profile": "tabular-data-package",
+        "description": f"Tables of evalscope perf runs; metrics as {settings['metrics']}.",
+        "resources": resources,
+    }
+    write_atomically(options.package, orjson.dumps(package, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+if __name__ == "__main__":
+    main()

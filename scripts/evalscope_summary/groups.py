@@ -1,0 +1,181 @@
+"""Groups of runs that repeat one test, and what speaks against averaging them."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import formats
+from .columns import BY_NAME, GROUP_LABELS, PERCENTILE_COLUMNS, pattern_columns
+from .problems import Problem
+from .tables import Merged, Row, natural
+
+GROUP_SETTINGS = ("group_by", "repeat_pattern", "label_pattern")
+"""The settings that groups depend on."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that agree in the `group_by` columns.
+
+    Attributes:
+        labels: label column → the value that all runs have, None where they differ; of `config` and `name` without
+            what `repeat_pattern` cuts out.
+        rows: of `summary_raw`, in its order.
+    """
+
+    labels: Mapping[str, Any]
+    rows: Sequence[Row]
+
+
+class PatternMatchesNothing(Exception):
+    """A pattern of the configuration matches no run; the text says which and what to do."""
+
+
+def label_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns that runs can be grouped by: those of every table, and those of `label_pattern`."""
+    return (*GROUP_LABELS, *(column.name for column in pattern_columns(settings["label_pattern"])))
+
+
+def groups(rows: Iterable[Row], settings: Mapping[str, Any]) -> list[Group]:
+    """Divide runs into groups, in the order of the `group_by` columns (numbers as numbers, empty first).
+
+    Args:
+        rows: of `summary_raw`, in its order.
+        settings: `GROUP_SETTINGS`; an empty value is a value too.
+    """
+    repeat, names = settings["repeat_pattern"], label_names(settings)
+    members: dict[tuple[Any, ...], list[tuple[Row, Row]]] = {}
+    for row in rows:
+        labels = {name: row.get(name) for name in names}
+        if repeat:
+            labels |= {name: without_repeat(repeat, labels[name] or "") or None for name in ("config", "name")}
+        members.setdefault(tuple(labels[name] for name in settings["group_by"]), []).append((labels, row))
+    result = []
+    for key in sorted(members, key=lambda key: [_order(value) for value in key]):
+        values = {name: {labels[name] for labels, _ in members[key]} for name in names}
+        common = {name: next(iter(found)) if len(found) == 1 else None for name, found in values.items()}
+        result.append(Group(common, [row for _, row in members[key]]))
+    return result
+
+
+def _order(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return (0,)
+    return (1, natural(value)) if isinstance(value, str) else (1, value)
+
+
+def without_repeat(pattern: str, text: str) -> str:
+    """A label without what `repeat_pattern` matches, and without slashes that then separate nothing.
+
+    >>> without_repeat("repeat-[0-9]+", "qwen3/repeat-03/p64")
+    'qwen3/p64'
+    """
+    cut = re.sub(pattern, "", text)
+    return text if cut == text else "/".join(part for part in cut.split("/") if part)
+
+
+def check_patterns(rows: Sequence[Row], settings: Mapping[str, Any]) -> None:
+    """Check that the patterns of the configuration match something.
+
+    Raises:
+        PatternMatchesNothing: there are runs, and one of the patterns matches none of them.
+    """
+    repeat = settings["repeat_pattern"]
+    texts = [row[name] for row in rows for name in ("config", "name") if row.get(name)]
+    if repeat and texts and not any(re.search(repeat, text) for text in texts):
+        raise PatternMatchesNothing(
+            f"configuration: 'repeat_pattern' {repeat!r} is found in no run's config or name, such as {texts[0]!r}."
+            " Mend it, or remove it"
+        )
+    added = [column.name for column in pattern_columns(settings["label_pattern"])]
+    if added and rows and not any(row.get(name) is not None for row in rows for name in added):
+        raise PatternMatchesNothing(
+            f"configuration: 'label_pattern' {settings['label_pattern']!r} matches no run's path, such as"
+            f" {rows[0].get('run')!r}. Mend it, or remove it"
+        )
+
+
+# --- what speaks against averaging -------------------------------------------------------------------------------
+
+
+def mixed_definitions(group: Group, recomputed: bool) -> Problem | None:
+    """The warning that a group's runs certainly lie on both sides of a release that changed what a metric means.
+
+    Args:
+        group: runs that are averaged.
+        recomputed: the metrics come from the request rows, so that only what the client measured counts.
+    """
+    releases = {(row["evalscope_at_least"], row.get("evalscope_below")) for row in group.rows}
+    if len(releases) == 1:
+        return None
+    windows = [formats.Window(row["evalscope_at_least"], row.get("evalscope_below")) for row in group.rows]
+    found = []
+    for definition in formats.DEFINITIONS:
+        columns = [
+            *(column for column in definition.columns if column in BY_NAME),
+            *(column for (_, metric), column in PERCENTILE_COLUMNS.items() if metric in definition.percentiles),
+        ]
+        broken = []
+        for change in definition.breaks:
+            if recomputed and not change.measured:
+                continue
+            sides = [
+                {
+                    column
+                    for row, window in zip(group.rows, windows, strict=True)
+                    if lies(window, change.release)
+                    for column in columns
+                    if row.get(column) is not None
+                }
+                for lies in (formats.Window.certainly_before, formats.Window.certainly_since)
+            ]
+            if sides[0] & sides[1]:
+                broken.append(change.release)
+        if broken:
+            found.append(f"{definition.name} ({', '.join(sorted(broken, key=formats.release))})")
+    if not found:
+        return None
+    advice = (
+        "what the client measured differs"
+        if recomputed
+        else "`metrics: recomputed` has one definition for all releases"
+    )
+    message = (
+        f"its group of {len(group.rows)} runs mixes evalscope releases from before and after a change of"
+        f" {'; '.join(found)}: the averages mix two meanings; {advice}"
+    )
+    return Problem("warning", "mixed-definitions", group.rows[0].get("run") or "", "", message)
+
+
+def mixed_arguments(group: Group, arguments: Mapping[str, Mapping[str, str]]) -> Problem | None:
+    """The warning that a group's runs differ in an argument that changes the workload and is in no label.
+
+    Args:
+        group: runs that are averaged.
+        arguments: run → digests, of `labels.workload_arguments`.
+    """
+    own = [arguments[row.get("run") or ""] for row in group.rows]
+    differing = [name for name in formats.WORKLOAD_ARGUMENTS if len({digests.get(name) for digests in own}) > 1]
+    if not differing:
+        return None
+    message = (
+        f"its group of {len(own)} runs differs in {', '.join(differing)}: the averages mix workloads; see each run's"
+        f" {formats.ARGS}, and give them folders or names of their own"
+    )
+    return Problem("warning", "mixed-arguments", group.rows[0].get("run") or "", formats.ARGS, message)
+
+
+def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
+    """The warnings that guard the averages of all groups.
+
+    Args:
+        made: of `tables.merge`.
+        settings: `GROUP_SETTINGS` and `metrics`.
+    """
+    found = []
+    for group in groups(made.rows, settings):
+        if len(group.rows) > 1:
+            found.append(mixed_definitions(group, settings["metrics"] == "recomputed"))
+            found.append(mixed_arguments(group, made.arguments))
+    return [problem for problem in found if problem]

@@ -1,0 +1,35 @@
+"""Make summary_overview from summary_raw: the main metrics of each group, as CSV and as Markdown for a report. Run by
+rule `overview`."""
+
+import argparse
+import json
+from pathlib import Path
+
+from evalscope_summary.columns import raw_columns
+from evalscope_summary.jsonfile import write_atomically
+from evalscope_summary.overview import markdown, overview
+from evalscope_summary.tables import WrongTable, read_csv, read_problems, write_csv
+
+
+def main() -> None:
+    """Group the runs, and write both files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("settings", type=Path, help="JSON file with the settings of this rule")
+    parser.add_argument("raw", type=Path, help="summary_raw.csv")
+    parser.add_argument("problems", type=Path, help="summary_problems.csv")
+    parser.add_argument("table", type=Path, help="summary_overview.csv to write")
+    parser.add_argument("report", type=Path, help="summary_overview.md to write")
+    options = parser.parse_args()
+    settings = json.loads(options.settings.read_bytes())
+    try:
+        rows = list(read_csv(options.raw, raw_columns(settings)))
+        problems = read_problems(options.problems)
+    except WrongTable as error:
+        parser.exit(1, f"{error}\n")
+    made = overview(rows, settings)
+    write_csv(options.table, made.columns, made.rows)
+    write_atomically(options.report, markdown(made, len(rows), problems, settings["metrics"]).encode())
+
+
+if __name__ == "__main__":
+    main()
