@@ -175,11 +175,45 @@ def test_forceall_reads_nothing(project: Project) -> None:
     assert outcome.jobs["extract"] == 8
 
 
-def test_another_grouping_makes_the_statistics_alone(project: Project) -> None:
+def test_another_grouping_reads_nothing(project: Project) -> None:
     project.configure(group_by=["model", "parallel"])
     outcome = project.refresh()
     assert outcome.read == set()
-    assert outcome.jobs == {"stats": 1, "evalscope_summary": 1}
+    assert outcome.jobs["extract"] == 0
+
+
+def test_other_statistics_repeat_no_merge(project: Project) -> None:
+    project.configure(statistics=["median", "ci95"])
+    outcome = project.refresh()
+    assert outcome.read == set()
+    assert (outcome.jobs["merge"], outcome.jobs["stats"]) == (0, 1)
+
+
+def test_recomputing_reads_each_complete_run_once_and_going_back_none(project: Project) -> None:
+    reported = project.tables()
+    project.configure(metrics="recomputed")
+    skipped = {row["run"] for row in rows_of(project.folder / "summary_problems.csv") if row["severity"] == "skipped"}
+    assert skipped
+    assert project.refresh().read == project.runs() - skipped
+    assert project.tables()["summary_raw.csv"] != reported["summary_raw.csv"]
+    project.configure()
+    assert project.snakemake().read == set()
+    assert project.tables() == reported
+    project.configure(metrics="recomputed", fill_percentiles=False)
+    assert project.snakemake().read == set()
+    assert project.tables() == project.clean_tables()
+
+
+def test_what_was_recomputed_is_kept_when_filling_is_switched_on(built: Project) -> None:
+    shutil.rmtree(built.folder / ".evalscope-summary")
+    for path in built.folder.glob("summary*"):
+        path.unlink()
+    built.configure(metrics="recomputed", fill_percentiles=False)
+    built.refresh()
+    built.configure(metrics="recomputed")
+    assert 0 < len(built.refresh().read) < len(built.runs())  # those that lack percentiles
+    built.configure(metrics="recomputed", fill_percentiles=False)
+    assert built.refresh().read == set()
 
 
 def test_another_number_of_batches_reads_nothing(project: Project) -> None:

@@ -73,7 +73,10 @@ def test_the_command_line_sets_tree_and_output(new_project: Callable[..., Projec
     project = new_project(results="data {1}/perf runs")
     project.snakemake("--config", "results_dir=data {1}/perf runs", "output=tables 2/july")
     made = project.folder / "tables 2"
-    assert {path.name for path in made.iterdir()} == {"july_raw.csv", "july_stats.csv", "july_problems.csv"}
+    assert {path.name for path in made.iterdir()} == {
+        *("july_raw.csv", "july_stats.csv", "july_problems.csv", "july_overview.csv", "july_overview.md"),
+        "july.datapackage.json",
+    }
     assert (made / "july_raw.csv").read_bytes() == project.clean_tables()["summary_raw.csv"]
 
 
@@ -225,7 +228,62 @@ def test_the_default_target_makes_the_configured_tables_alone(new_project: Calla
     project.configure(tables=["stats"], formats=["json"])
     project.snakemake()
     made = {path.name for path in project.folder.iterdir() if path.is_file()}
-    assert made == {"summary_raw.csv", "summary_problems.csv", "summary_stats.csv", "summary_stats.json"}
+    assert made == {
+        *("summary_raw.csv", "summary_problems.csv", "summary_stats.csv", "summary_stats.json"),
+        "summary.datapackage.json",
+    }
+
+
+TREE = {
+    # the example of the documentation: results/<model>/<gpu>x<n>_<engine>/…/repeat-03/…
+    "qwen3/h100x8_vllm/p64/repeat-01": 1,
+    "qwen3/h100x8_vllm/p64/repeat-02": 1,
+    "qwen3/h100x8_vllm/p64/repeat-03": 1,
+    "qwen3/a100x4_sglang/p64/repeat-01": 1,
+    "qwen3/a100x4_sglang/p64/repeat-02": 1,
+    "llama/elsewhere": 1,
+}
+
+
+def test_labels_and_repeats_come_from_the_path(new_project: Callable[..., Project]) -> None:
+    project = new_project(tree=None)
+    for number, folder in enumerate(TREE):
+        shutil.copytree(RUN, project.tree / folder / f"20260101_00000{number}" / "model")
+    project.configure(label_pattern="(?P<gpu>[^/]+)x(?P<gpus>[0-9]+)_(?P<engine>[^/]+)", repeat_pattern="repeat-[0-9]+")
+    project.snakemake()
+    assert project.tables() == project.clean_tables()
+    raw = rows_of(project.folder / "summary_raw.csv")
+    assert list(raw[0])[-4:] == ["run", "gpu", "gpus", "engine"]
+    labels = [(row["config"], row["count"], row["gpu"], row["gpus"], row["engine"]) for row in stats(project)]
+    assert labels == [
+        ("llama/elsewhere", "1", "", "", ""),
+        ("qwen3/a100x4_sglang/p64", "2", "a100", "4", "sglang"),
+        ("qwen3/h100x8_vllm/p64", "3", "h100", "8", "vllm"),
+    ]
+    project.configure(**project.settings, group_by=["engine"])
+    assert project.snakemake().read == set()
+    assert [(row["engine"], row["count"]) for row in stats(project)] == [("", "1"), ("sglang", "2"), ("vllm", "3")]
+
+
+def stats(project: Project) -> list[dict[str, str]]:
+    return list(rows_of(project.folder / "summary_stats.csv"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"label_pattern": "(?P<gpu>h100)"}, ["'label_pattern'", "matches no run"]),
+        ({"repeat_pattern": "repeat-[0-9]+"}, ["'repeat_pattern'", "is found in no run"]),
+        ({"label_pattern": "(?P<model>.*)"}, ["'label_pattern'", "'model'", "a column of that name"]),
+    ],
+)
+def test_a_pattern_that_can_not_be_meant_is_one_clear_message(
+    new_project: Callable[..., Project], settings: dict[str, object], words: list[str]
+) -> None:
+    project = new_project(ONE_RUN)
+    project.configure(**settings)
+    project.snakemake(succeeds=False).fails_with(*words)
+    assert not list(project.folder.glob("summary*"))
 
 
 def test_an_absolute_tree_gives_the_same_tables(new_project: Callable[..., Project]) -> None:
@@ -274,7 +332,7 @@ def test_a_wrong_setting_in_a_file_is_one_clear_message(new_project: Callable[..
     project = new_project(ONE_RUN)
     project.configure(group_by=["config", "modle"])
     outcome = project.snakemake(succeeds=False)
-    outcome.fails_with("'group_by'", "modle", "prompt_length")
+    outcome.fails_with("'group_by'", "modle", "did you mean 'model'")
     assert outcome.text.count("'group_by'") == 1
 
 

@@ -30,6 +30,7 @@ _PERCENTILES = {
 }
 _HEADER = ("runs", "success", *_AVERAGES.values())
 _ON_A_TERMINAL = 20  # rows
+_WIDEST = 40  # characters of a label there
 
 
 @dataclass(frozen=True)
@@ -142,12 +143,14 @@ def _short(value: float | None) -> str:
     return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
 
 
+def _on_a_line(value: Any) -> str:
+    """A label without line feeds and control characters."""
+    return "" if value is None else "".join(c if c.isprintable() else " " for c in str(value))
+
+
 def _text(value: Any) -> str:
-    """A label in Markdown: on one line, with nothing in it that means something there."""
-    if value is None:
-        return ""
-    text = "".join(character if character.isprintable() else " " for character in str(value))
-    return re.sub(r"([\\`*\[\]<>|&])", r"\\\1", text)
+    """A label in Markdown, with nothing in it that means something there."""
+    return re.sub(r"([\\`*\[\]<>|&])", r"\\\1", _on_a_line(value))
 
 
 def on_a_terminal(path: Path, label_pattern: str) -> str:
@@ -156,7 +159,7 @@ def on_a_terminal(path: Path, label_pattern: str) -> str:
     labels = _labels(columns)
     rows = list(read_csv(path, columns))
     shown = [
-        ["" if row[name] is None else str(row[name])[:40] for name in labels] + _numbers(row)[: len(_HEADER)]
+        [_on_a_line(row[name])[:_WIDEST] for name in labels] + _numbers(row)[: len(_HEADER)]
         for row in rows[:_ON_A_TERMINAL]
     ]
     text = tabulate(shown, [*labels, *_HEADER], disable_numparse=True)

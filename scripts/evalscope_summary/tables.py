@@ -181,6 +181,7 @@ def write_xlsx(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> No
     write_workbook(path, {"table": (columns, rows)})
 
 
+_XLSX_CHARACTERS = 32767  # that a cell can hold; longer texts end with an ellipsis
 XLSX_ROWS = 2**20 - 2
 """Rows that fit into a sheet below the two of its header."""
 
@@ -209,7 +210,7 @@ def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[Column], Iter
                 sheet.write_string(1, number, column.unit, unit)
             last = 1
             for last, row in enumerate(rows, 2):
-                if last >= 2**20:
+                if last > XLSX_ROWS + 1:
                     raise TooLarge(f"{path}: a sheet holds {XLSX_ROWS} rows, and there are more; use csv or parquet")
                 for number, column in enumerate(columns):
                     value = row.get(column.name)
@@ -218,7 +219,8 @@ def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[Column], Iter
                     if isinstance(value, bool):
                         sheet.write_boolean(last, number, value)
                     elif isinstance(value, str):
-                        sheet.write_string(last, number, value)
+                        cut = value if len(value) <= _XLSX_CHARACTERS else value[: _XLSX_CHARACTERS - 1] + "…"
+                        sheet.write_string(last, number, cut)
                     else:
                         sheet.write_number(last, number, value)
             sheet.autofilter(1, 0, last, len(columns) - 1)

@@ -1,0 +1,250 @@
+"""The further formats: Parquet, workbooks, and the data package that describes the tables."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import frictionless
+import openpyxl
+import pandas as pd
+import polars as pl
+import pyarrow.parquet
+import pytest
+from conftest import MIXED, Project, copy_checkout, rows_of
+from evalscope_summary import tables
+from evalscope_summary.columns import COUNT, PERFORMANCE, Column, raw_columns, stats_columns
+from evalscope_summary.overview import overview_columns
+from evalscope_summary.settings import complete
+from evalscope_summary.tables import Row, read_csv, write_parquet, write_workbook
+
+FORMATS = ["csv", "json", "parquet", "xlsx"]
+CONFIG: dict[str, Any] = {
+    "formats": FORMATS,
+    "columns": "all",
+    "statistics": ["avg", "std", "min", "max", "median", "cv", "ci95"],
+    "label_pattern": r"^(?P<release>[^/]+)/",
+}
+
+
+@pytest.fixture(scope="module", params=["reported", "recomputed"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, checkout: Path, watch: Path) -> Any:
+    """A project in which everything there is was made."""
+    project = Project(tmp_path_factory.mktemp("made") / "project", checkout, watch)
+    shutil.copytree(MIXED, project.tree)
+    project.configure(**CONFIG, metrics=request.param)
+    project.snakemake()
+    assert project.tables() == project.clean_tables()
+    project.snakemake("summary_raw.xlsx", "summary_stats.xlsx")
+    return project
+
+
+def columns_of(project: Project, table: str) -> tuple[Column, ...]:
+    settings = complete(project.settings)
+    if table == "overview":
+        return overview_columns(project.folder / "summary_overview.csv", settings["label_pattern"])
+    if table == "problems":
+        return tables.PROBLEM_COLUMNS
+    return {"raw": raw_columns, "stats": stats_columns}[table](settings)
+
+
+def typed(project: Project, table: str) -> list[Row]:
+    return list(read_csv(project.folder / f"summary_{table}.csv", columns_of(project, table)))
+
+
+# --- what there is ---
+
+
+def test_the_default_target_makes_what_the_configuration_names(made: Project) -> None:
+    assert {path.name for path in made.folder.glob("summary*")} == {
+        *(f"summary_{table}.{ending}" for table in ("raw", "stats") for ending in ("csv", "json", "parquet", "xlsx")),
+        *("summary_overview.csv", "summary_overview.md", "summary_problems.csv"),
+        *("summary.xlsx", "summary.datapackage.json"),
+    }
+
+
+def test_made_again_the_files_have_the_same_bytes(made: Project, tmp_path: Path) -> None:
+    again = Project(tmp_path / "again", made.checkout, made.watch)
+    shutil.copytree(made.tree, again.tree)
+    again.configure(**made.settings)
+    again.snakemake()
+    for path in again.folder.glob("summary*"):
+        assert path.read_bytes() == (made.folder / path.name).read_bytes(), path.name
+
+
+# --- Parquet ---
+
+ARROW = {"text": "string", "integer": "int64", "float": "double", "boolean": "bool"}
+
+
+@pytest.mark.parametrize("table", ["raw", "stats"])
+def test_parquet_columns_are_typed_and_described(made: Project, table: str) -> None:
+    schema = pyarrow.parquet.read_schema(made.folder / f"summary_{table}.parquet")
+    columns = columns_of(made, table)
+    assert [(field.name, str(field.type)) for field in schema] == [(c.name, ARROW[c.type]) for c in columns]
+    for field, column in zip(schema, columns, strict=True):
+        assert field.metadata[b"unit"].decode() == column.unit
+        assert field.metadata[b"description"].decode() == column.description
+
+
+@pytest.mark.parametrize("table", ["raw", "stats"])
+@pytest.mark.parametrize("reader", ["pandas", "polars", "duckdb"])
+def test_parquet_reads_the_same_everywhere(made: Project, table: str, reader: str) -> None:
+    path = str(made.folder / f"summary_{table}.parquet")
+    names = [column.name for column in columns_of(made, table)]
+    if reader == "pandas":
+        frame = pd.read_parquet(path)
+        found = [[None if pd.isna(cell) else cell for cell in row] for row in frame.itertuples(index=False)]
+        assert list(frame) == names
+    elif reader == "polars":
+        table_ = pl.read_parquet(path)
+        found = [list(row) for row in table_.iter_rows()]
+        assert table_.columns == names
+    else:
+        result = duckdb.sql(f"SELECT * FROM '{path}'")
+        found = [list(row) for row in result.fetchall()]
+        assert result.columns == names
+    assert found == [[row[name] for name in names] for row in typed(made, table)]
+
+
+def test_parquet_of_many_rows_and_of_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_ROW_GROUP", 3)
+    columns = (Column("n", "integer", "", "a number"), Column("t", "text", "", "a text"))
+    rows: list[Row] = [{"n": number, "t": None if number % 2 else "x"} for number in range(10)]
+    write_parquet(tmp_path / "t.parquet", columns, iter(rows))
+    assert pl.read_parquet(tmp_path / "t.parquet").to_dicts() == rows
+    write_parquet(tmp_path / "t.parquet", columns, iter([]))
+    assert pl.read_parquet(tmp_path / "t.parquet").schema == {"n": pl.Int64, "t": pl.String}
+
+
+# --- workbooks ---
+
+
+def sheet_rows(sheet: Any) -> list[list[Any]]:
+    return [[cell.value for cell in row] for row in sheet.iter_rows()]
+
+
+def test_the_workbook_has_every_table_as_a_sheet(made: Project) -> None:
+    book = openpyxl.load_workbook(made.folder / "summary.xlsx")
+    assert book.sheetnames == ["overview", "raw", "stats", "problems"]
+    for table in book.sheetnames:
+        check_sheet(book[table], columns_of(made, table), typed(made, table))
+
+
+@pytest.mark.parametrize("table", ["raw", "stats"])
+def test_each_table_is_a_workbook_by_name(made: Project, table: str) -> None:
+    book = openpyxl.load_workbook(made.folder / f"summary_{table}.xlsx")
+    assert len(book.sheetnames) == 1
+    check_sheet(book.worksheets[0], columns_of(made, table), typed(made, table))
+
+
+def check_sheet(sheet: Any, columns: tuple[Column, ...], rows: list[Row]) -> None:
+    header, units, *cells = sheet_rows(sheet)
+    assert header == [column.name for column in columns]
+    assert [unit or "" for unit in units] == [column.unit for column in columns]
+    assert sheet.freeze_panes == "B3"
+    assert len(cells) == len(rows)
+    for found, row in zip(cells, rows, strict=True):
+        for cell, column in zip(found, columns, strict=True):
+            value = row[column.name]
+            if isinstance(value, float):
+                assert not isinstance(cell, str)
+                assert math.isclose(cell, value, rel_tol=1e-15)
+            else:
+                assert cell == value
+                assert isinstance(cell, bool) == isinstance(value, bool)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "+1", "-1", "http://x", "{=1}", "1.0", "true", "#N/A", " a "])
+def test_text_is_text_in_a_workbook(tmp_path: Path, text: str) -> None:
+    column = Column("t", "text", "", "a text")
+    write_workbook(tmp_path / "t.xlsx", {"s": ((column,), [{"t": text}])})
+    cell = openpyxl.load_workbook(tmp_path / "t.xlsx")["s"]["A3"]
+    assert (cell.value, cell.data_type, cell.hyperlink) == (text, "s", None)
+
+
+def test_text_that_no_cell_can_hold_is_cut_visibly(tmp_path: Path) -> None:
+    column = Column("t", "text", "", "a text")
+    write_workbook(tmp_path / "t.xlsx", {"s": ((column,), [{"t": "x" * 70000}, {"t": "a\x00\x1b\u202e🚀"}])})
+    sheet = openpyxl.load_workbook(tmp_path / "t.xlsx")["s"]
+    assert (len(sheet["A3"].value), sheet["A3"].value[-1]) == (32767, "…")
+    assert sheet["A4"].value.endswith("\u202e🚀")
+
+
+def test_a_table_that_is_too_long_for_a_sheet_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "XLSX_ROWS", 3)
+    rows: list[Row] = [{"count": number} for number in range(4)]
+    write_workbook(tmp_path / "t.xlsx", {"s": ((COUNT,), rows[:3])})
+    with pytest.raises(tables.TooLarge, match=r"3 rows.*csv or parquet"):
+        write_workbook(tmp_path / "u.xlsx", {"s": ((COUNT,), rows)})
+    assert not (tmp_path / "u.xlsx").exists()
+
+
+# --- data package ---
+
+
+def test_the_tables_are_valid_by_their_data_package(made: Project) -> None:
+    report = frictionless.validate(str(made.folder / "summary.datapackage.json"))
+    assert report.valid, report.flatten(["type", "message"])
+    assert [task.name for task in report.tasks] == ["overview", "raw", "stats", "problems"]
+    assert [task.stats["rows"] for task in report.tasks] == [
+        len(rows_of(made.folder / f"summary_{task.name}.csv")) for task in report.tasks
+    ]
+
+
+def test_a_wrong_cell_is_found_by_the_data_package(made: Project, tmp_path: Path) -> None:
+    shutil.copytree(made.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("results", ".*"))
+    raw = tmp_path / "copy" / "summary_raw.csv"
+    raw.write_text(raw.read_text("utf-8").replace(",true,", ",perhaps,", 1), "utf-8")
+    report = frictionless.validate(str(tmp_path / "copy" / "summary.datapackage.json"))
+    assert [error[0] for error in report.flatten(["type"])] == ["type-error"]
+
+
+def test_every_column_is_described(made: Project) -> None:
+    package = json.loads((made.folder / "summary.datapackage.json").read_bytes())
+    metrics = made.settings["metrics"]
+    for resource in package["resources"]:
+        columns = columns_of(made, resource["name"])
+        assert [field["name"] for field in resource["schema"]["fields"]] == [column.name for column in columns]
+        for field, column in zip(resource["schema"]["fields"], columns, strict=True):
+            assert field["description"]
+            assert field["definition"]
+            assert field.get("unit", "") == column.unit
+            if resource["name"] != "problems" and not (metrics == "recomputed" and column.name in PERFORMANCE):
+                assert field["source"], field
+    raw = {field["name"]: field for field in package["resources"][1]["schema"]["fields"]}
+    if metrics == "recomputed":
+        assert raw["ttft"]["definition"] == "mean of first_chunk_latency of streamed requests, without 0"
+        assert raw["ttft"]["source"] == "benchmark_data.db"
+        assert raw["turns"]["definition"].startswith("not derivable")
+        assert "ceil(n * 66 / 100)" in raw["66p_latency_"]["definition"]
+    else:
+        assert "1.11.1: first chunk with content" in raw["ttft"]["definition"]
+        assert "`Avg TTFT (ms)` / 1000" in raw["ttft"]["source"]
+        assert "benchmark_data.db" in raw["66p_latency_"]["source"]
+    assert raw["release"]["source"] == "path of the run: `^(?P<release>[^/]+)/`"
+
+
+# --- changes ---
+
+
+def test_a_further_format_reads_no_run_and_repeats_no_merge(built: Project) -> None:
+    for targets, rules in (
+        (["summary_raw.parquet", "summary_stats.parquet"], {"export": 2}),
+        (["summary_raw.xlsx"], {"export": 1}),
+        (["summary.xlsx"], {"workbook": 1}),
+    ):
+        outcome = built.snakemake(*targets)
+        assert outcome.read == set()
+        assert outcome.jobs == rules
+        assert all((built.folder / target).exists() for target in targets)
+
+
+def test_a_checkout_of_its_own_makes_every_format(made: Project, tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path / "a {b} 'c'")
+    project = Project(tmp_path / "project", checkout, made.watch)
+    shutil.copytree(MIXED / "1.9.1", project.tree)
+    project.snakemake("--config", "output=out 1/x", "formats=[csv,json,parquet,xlsx]")
+    assert len(list((project.folder / "out 1").glob("x*"))) == 4 * 2 - 2 + 5
