@@ -10,15 +10,10 @@ CORES ?= all
 
 example: $(VENV)/installed  ## run the workflow on example/results
 	$(VENV)/bin/snakemake --cores $(CORES) --directory example
-	@printf '\nSome columns of the tables:\n\n'
-	@cut -d, -f2,4,7,9,12,13 example/summary_raw.csv
 	@echo
-	@cut -d, -f1,2,4,7,8,19,23 example/summary_stats.csv
-	@echo
-	@cut -d, -f1-4 example/summary_problems.csv
-	@echo
-	@echo "Tables: example/summary_raw.csv (a row per run), example/summary_stats.csv (a row per repeated test),"
-	@echo "        example/summary_problems.csv (what was left out, and why)"
+	@echo "Tables: example/summary_overview.md (look here first), example/summary_raw.csv (a row per run),"
+	@echo "        example/summary_stats.csv (a row per repeated test), example/summary_problems.csv (what was left out, and why),"
+	@echo "        example/summary.datapackage.json (what every column means)"
 
 test: $(DEV)/installed  ## run all tests
 	$(DEV)/bin/python -m pytest -n auto
@@ -44,7 +39,7 @@ lock:  ## pin what pyproject.toml asks for (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra dev pyproject.toml -o requirements-dev.lock
 
 clean:  ## remove environments and what `make example` made
-	rm -rf $(VENV) $(DEV) example/.snakemake example/.evalscope-summary example/summary_*
+	rm -rf $(VENV) $(DEV) example/.snakemake example/.evalscope-summary example/summary*
 
 $(VENV)/installed: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'

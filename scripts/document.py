@@ -60,11 +60,9 @@ def keys_table() -> str:
         if "default" not in rule:
             continue
         default = json.dumps(rule["default"])
-        if key == "group_by":
-            default = "all of them"
         values = rule.get("enum") or rule.get("items", {}).get("enum")
         allowed = f" Values: {', '.join(f'`{value}`' for value in values)}." if values else ""
-        lines.append(f"| `{key}` | {default} | {rule['description']}{allowed} |")
+        lines.append(f"| `{key}` | {default} | {rule['description'].replace('|', '&#124;')}{allowed} |")
     return "\n".join(lines)
 
 

@@ -7,12 +7,15 @@ import shutil
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Project, rows_of
 
 CHECKOUT = Path(__file__).parents[1]
 COMMAND = [sys.executable, str(CHECKOUT / "scripts" / "evalscope_aggregator.py")]
+RUNS = Path(__file__).parent / "fixtures" / "runs"
 RESULTS = CHECKOUT / "example" / "results"
 
 
@@ -103,3 +106,24 @@ def test_shows_a_progress_bar_on_a_terminal(tmp_path: Path) -> None:
     os.close(ours)
     assert b"15/15" in shown
     assert b"Processed" not in done.stdout
+
+
+def test_an_upgrade_of_evalscope_between_repeats_is_a_warning_in_the_workflow_and_here(
+    new_project: Callable[..., Project],
+) -> None:
+    project = new_project(tree=None)
+    for release in ("0.16.1", "1.14.0"):
+        (summary,) = (RUNS / release / "single").rglob("benchmark_summary.json")
+        stamp = next(part for part in summary.parts if part.startswith("2026"))
+        shutil.copytree(summary.parent, project.tree / "p4" / stamp / "m")
+    project.snakemake()
+    assert project.tables() == project.clean_tables()
+    made = project.tables()
+    problems = rows_of(project.folder / "summary_problems.csv")
+    assert [row["code"] for row in problems] == ["mixed-definitions"]
+    assert run(project.folder).returncode == 0
+    assert project.tables() == made
+    project.configure(metrics="recomputed")
+    project.snakemake()
+    (problem,) = rows_of(project.folder / "summary_problems.csv")
+    assert "TTFT (1.1.1, 1.11.1, 1.12.0, 1.13.0); ITL (1.1.1, 1.11.1); latency (1.1.1)" in problem["message"]
