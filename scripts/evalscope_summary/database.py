@@ -106,25 +106,25 @@ def connect(folder: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         UnreadableDatabase: it is no SQLite database with a table `result`, is locked, or the disk says no.
     """
-    path = folder / formats.DATABASE
+    path = os.path.join(folder, formats.DATABASE)
     try:
-        sides = [s for s in (folder / formats.JOURNAL, folder / formats.WAL) if s.exists()]
+        sides = [s for s in (formats.JOURNAL, formats.WAL) if os.path.exists(os.path.join(folder, s))]
         if sides or _is_wal(path):
             with tempfile.TemporaryDirectory(prefix="evalscope-summary-") as copy:
-                for file in (path, *sides):
-                    shutil.copyfile(file, os.path.join(copy, file.name))
-                with closing(sqlite3.connect(os.path.join(copy, path.name))) as connection:
+                for name in (formats.DATABASE, *sides):
+                    shutil.copyfile(os.path.join(folder, name), os.path.join(copy, name))
+                with closing(sqlite3.connect(os.path.join(copy, formats.DATABASE))) as connection:
                     yield connection
         else:
-            uri = f"file:{urllib.parse.quote(os.fsencode(path.absolute()))}?mode=ro"
+            uri = f"file:{urllib.parse.quote(os.fsencode(os.path.abspath(path)))}?mode=ro"
             with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
                 yield connection
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # damage may lie in names and texts
         raise UnreadableDatabase(f"SQLite can't read it: {error}") from error
 
 
-def _is_wal(path: Path) -> bool:
-    with open(path, "rb") as file:
+def _is_wal(path: str) -> bool:
+    with open(path, "rb", buffering=0) as file:
         return file.read(20)[18:20] == b"\x02\x02"  # the file format's read and write version: 2 is WAL
 
 
@@ -135,10 +135,13 @@ def totals(connection: sqlite3.Connection) -> Totals:
         UnreadableDatabase: there is no table `result`, or it lacks column `success`.
         sqlite3.Error: the file is damaged (`connect` turns it into UnreadableDatabase).
     """
-    found = connection.execute("SELECT type FROM sqlite_master WHERE name = 'result'").fetchone()
-    if found != ("table",):
+    named = connection.execute(
+        "SELECT p.name FROM sqlite_master AS m, pragma_table_info('result') AS p"
+        " WHERE m.name = 'result' AND m.type = 'table'"
+    )
+    columns = frozenset(name for (name,) in named)
+    if not columns:
         raise UnreadableDatabase("it has no table `result`")
-    columns = frozenset(row[1] for row in connection.execute("PRAGMA table_info(result)"))
     if "success" not in columns:
         raise UnreadableDatabase("its table `result` has no column `success`")
     memory = "max_gpu_memory_cost" if "max_gpu_memory_cost" in columns else "NULL"

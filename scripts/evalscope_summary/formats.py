@@ -133,12 +133,19 @@ PERCENTILE_KEYS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+_PERCENTS = {"min": 0, "max": 100} | {f"{percent}%": percent for percent in range(100)}
+
+
 def percentile_label(text: Any) -> int | None:
     """The percentile that a row's label names (`"25%"` → 25, `min` → 0, `max` → 100), or None."""
-    if text in ("min", "max"):
-        return 0 if text == "min" else 100
-    if isinstance(text, str) and re.fullmatch(r"[0-9]{1,2}%", text):
-        return int(text[:-1])
+    return _PERCENTS.get(text) if isinstance(text, str) else None
+
+
+def first_key(keys: Iterable[str], content: Mapping[str, Any]) -> str | None:
+    """The first of several spellings of a key that is there."""
+    for key in keys:
+        if key in content:
+            return key
     return None
 
 
@@ -149,7 +156,7 @@ def percentile_key(metric: str, row: Mapping[str, Any]) -> str | None:
     """
     if TPOT_SECONDS in row and ITL_SECONDS not in row and metric in ("itl", "tpot"):
         return TPOT_SECONDS if metric == "itl" else None
-    return next((key for key in PERCENTILE_KEYS[metric] if key in row), None)
+    return first_key(PERCENTILE_KEYS[metric], row)
 
 
 def divisor(key: str) -> float:
@@ -298,7 +305,7 @@ def window(
 
     Source: the args marks, narrowed by the summary and percentile eras where marks leave a gap.
     """
-    newest = next((i for i, (field, _) in enumerate(ARGS_MARKS) if field in args), len(ARGS_MARKS))
+    newest = next((i for i, mark in enumerate(ARGS_MARKS) if mark[0] in args), len(ARGS_MARKS))
     at_least = ARGS_MARKS[newest][1] if newest < len(ARGS_MARKS) else FIRST_RELEASE
     found = Window(at_least, ARGS_MARKS[newest - 1][1] if newest else None)
     rows = list(percentile_rows)

@@ -114,16 +114,18 @@ def workload_arguments(args: Mapping[str, Any]) -> dict[str, str]:
     for field in ("multi_turn_args", "dataset_args"):
         if isinstance(args.get(field), dict):
             own.update(args[field])
-    known = formats.OTHER_DATASET_ARGUMENTS | set(formats.WORKLOAD_ARGUMENTS)
     rest = {
         key: value
         for key, value in own.items()
-        if key not in known and not _is_default(value, formats.DATASET_ARGUMENTS.get(key))
+        if key not in formats.OTHER_DATASET_ARGUMENTS
+        and key not in formats.WORKLOAD_ARGUMENTS
+        and not _is_default(value, formats.DATASET_ARGUMENTS.get(key))
     }
-    given = {**args, **{key: own[key] for key in formats.WORKLOAD_ARGUMENTS if key in own}, "dataset_args": rest}
     found = {}
     for field, default in formats.WORKLOAD_ARGUMENTS.items():
-        value = given.get(field)
+        value = rest if field == "dataset_args" else own.get(field, args.get(field))
+        if value is None:
+            continue
         if isinstance(value, str) and (field == "tokenizer_path" or value.startswith("@")):
             value = file_name(value)
         if field == formats.CHAT_TEMPLATE:

@@ -227,6 +227,8 @@ class _Reading:
 
     def number(self, file: str, key: str, value: Any) -> float | None:
         """A metric in the column's unit; None for a sentinel, and for what can't be one, which is noted."""
+        if type(value) is float and 0 <= value < math.inf:
+            return value / formats.divisor(key)
         if value is None:
             return None
         if not is_type(value, "float"):
@@ -307,7 +309,7 @@ class _Reading:
         for column in (*_COUNTS, *_AVERAGES):  # the averages depend on whether a request succeeded
             if self.input_only and column in formats.GENERATION_COLUMNS:
                 continue
-            key = next((k for k in formats.SUMMARY_KEYS[column] if k in self.summary), None)
+            key = formats.first_key(formats.SUMMARY_KEYS[column], self.summary)
             if key is None or key in not_applicable:
                 continue
             value = self.summary[key]
@@ -350,27 +352,31 @@ class _Reading:
         """The cells of the percentile file, and what it reports in its own unit."""
         if self.values.get("succeeded") == 0:
             return
+        names: list[str] = []
         for percent, row in self.percentile_rows.items():
-            for metric in formats.PERCENTILE_KEYS:
-                key = formats.percentile_key(metric, row)
-                if key is None:
-                    continue
+            if names != (names := list(row)):  # all rows of a file have the same keys
+                found = ((metric, formats.percentile_key(metric, row)) for metric in formats.PERCENTILE_KEYS)
+                keys = [(metric, key, formats.divisor(key)) for metric, key in found if key is not None]
+            for metric, key, divisor in keys:
                 value = row[key]
                 pair = (percent, metric)
-                if isinstance(value, float) and math.isnan(value):
-                    self.reported[pair] = None
-                    continue
-                number = self.number(formats.PERCENTILE, key, value)
-                self.reported[pair] = float(value) if number is not None else None
-                self.set_percentile(self.values, pair, number)
+                number: float | None
+                if type(value) is float and value > 0 and value < math.inf:  # what nearly all are
+                    number = value / divisor
+                elif isinstance(value, float) and math.isnan(value):
+                    number = None
+                else:
+                    number = self.number(formats.PERCENTILE, key, value)
+                self.reported[pair] = None if number is None else float(value)
+                if number is not None:
+                    self.set_percentile(self.values, pair, number)
 
-    def set_percentile(self, values: Values, pair: tuple[int, str], number: float | None) -> None:
+    def set_percentile(self, values: Values, pair: tuple[int, str], number: float) -> None:
         """Set a percentile cell, unless it means "not applicable" or there is no such column."""
-        metric = pair[1]
         column = PERCENTILE_COLUMNS.get(pair)
-        applies = not (self.input_only and metric in formats.GENERATION_PERCENTILES)
-        zero = number == 0 and metric in formats.ZERO_PERCENTILE_IS_NOT_APPLICABLE
-        if column and number is not None and applies and not zero:
+        if column is None or (self.input_only and pair[1] in formats.GENERATION_PERCENTILES):
+            return
+        if number != 0 or pair[1] not in formats.ZERO_PERCENTILE_IS_NOT_APPLICABLE:
             values[column] = number
 
     def check_counts(self) -> None:
@@ -523,4 +529,5 @@ class _Reading:
 
 def _label(row: Mapping[str, Any]) -> int | None:
     """The percentile that a row of `benchmark_percentile.json` is of, None if it says none."""
-    return formats.percentile_label(next((row[key] for key in formats.PERCENTILE_LABELS if key in row), None))
+    key = formats.first_key(formats.PERCENTILE_LABELS, row)
+    return formats.percentile_label(row[key]) if key else None
