@@ -5,7 +5,8 @@ import sys
 import time
 from pathlib import Path
 
-from evalscope_summary.inventory import Inventory, Records, extract
+from evalscope_summary.inventory import Inventory
+from evalscope_summary.records import Records, extract
 
 _SAY_EVERY = 2.0  # seconds
 

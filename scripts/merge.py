@@ -7,7 +7,8 @@ from pathlib import Path
 
 from evalscope_summary.columns import raw_columns
 from evalscope_summary.groups import PatternMatchesNothing, check_patterns, warnings
-from evalscope_summary.inventory import Inventory, Records
+from evalscope_summary.inventory import Inventory
+from evalscope_summary.records import Records
 from evalscope_summary.tables import merge, sort_problems, write_csv, write_problems
 
 

@@ -12,7 +12,7 @@ import pytest
 from evalscope_summary import discovery, tables
 from evalscope_summary.columns import BY_NAME, is_type
 from evalscope_summary.formats import ARGS, DATABASE, PERCENTILE, SUMMARY
-from evalscope_summary.inventory import _as_json
+from evalscope_summary.records import _as_json
 from evalscope_summary.run import read_run
 from evalscope_summary.settings import complete
 

@@ -472,8 +472,17 @@ def statistic_column(metric: Column, statistic: str) -> Column:
 TABLES = {"raw": raw_columns, "stats": stats_columns}
 """Table → its columns, for the settings that they depend on."""
 
+FORMATS = ("csv", "json", "parquet", "xlsx")
+"""The formats of the tables."""
+
 COLUMN_SETTINGS = ("columns", "label_pattern", "statistics")
 """The settings that the columns of the tables depend on."""
+
+MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", "label_pattern")
+"""The settings that the rows of `summary_raw` depend on."""
+
+GROUP_SETTINGS = ("group_by", "repeat_pattern", "label_pattern")
+"""The settings that groups of runs depend on."""
 
 
 def is_type(value: Any, column_type: Type) -> bool:

@@ -1,5 +1,6 @@
 """Finding the runs below a results tree: one pass of `os.scandir`, one `stat` per source file."""
 
+import gc
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -11,6 +12,9 @@ from .problems import Problem, printable
 
 Signature = dict[str, list[int]]
 """Source file → [size in bytes, mtime in ns]; an empty list where it is no regular file that can be asked."""
+
+
+_SOURCES = frozenset(formats.SOURCE_FILES)
 
 
 class MissingTree(Exception):
@@ -52,7 +56,13 @@ def discover(
             f"the results tree {root!r} does not exist, or is no folder: set `results_dir` (or --results-dir) to the"
             " folder that evalscope's --outputs-dir points to, or mount it"
         )
-    return _Walk(root, exclude, own, progress).walk()
+    collecting = gc.isenabled()
+    gc.disable()  # nothing here is garbage, and looking for it again and again among all that there is takes long
+    try:
+        return _Walk(root, exclude, own, progress).walk()
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Walk:
@@ -65,26 +75,19 @@ class _Walk:
         self.own = frozenset(os.path.relpath(os.path.realpath(path), real_root) for path in own)
         self.progress = progress
         self.tree = Tree()
+        self.logs: list[str] = []
 
     def walk(self) -> Tree:
-        # An explicit stack: trees may be deeper than Python's recursion limit. A folder is seen twice: on the way
-        # down it is listed, on the way up it is known whether a run, level or AgentX folder was found in it.
-        stack: list[tuple[str, bool]] = [("", False)]
-        logs: list[str] = []
-        found: set[str] = set()  # folders with a run, level or AgentX folder in or below them
+        stack = [""]  # an explicit one: trees may be deeper than Python's recursion limit
         while stack:
-            path, listed = stack.pop()
-            if listed:
-                if path in found:
-                    found.add(os.path.dirname(path))
-                continue
-            stack.append((path, True))
-            folders, has_log = self.look(path, found)
-            if has_log:
-                logs.append(path)
-            stack.extend((folder, False) for folder in folders)
-        for path in logs:
-            if path not in found:
+            stack += self.look(stack.pop())
+        explained: set[str] = set()  # folders with a run, or something else that is mentioned, in or below them
+        for path in (*self.tree.runs, *self.tree.problems) if self.logs else ():
+            while path not in explained:
+                explained.add(path)
+                path = os.path.dirname(path)
+        for path in self.logs:
+            if path not in explained:
                 message = f"{formats.LOG} is here, but no run: the test ended before its first result; run it again"
                 self.note(path, "incomplete", formats.LOG, message)
         return self.tree
@@ -92,19 +95,19 @@ class _Walk:
     def note(self, path: str, code: str, file: str, message: str) -> None:
         self.tree.problems[path] = Problem("skipped", code, printable(path), file, message)
 
-    def look(self, path: str, found: set[str]) -> tuple[list[str], bool]:
-        """List one folder; return the folders to enter, and whether it has evalscope's log."""
+    def look(self, path: str) -> list[str]:
+        """List one folder; return the folders to enter."""
         signature: Signature = {}
         folders: list[str] = []
-        has_log = agentx = False
+        agentx = False
         try:
-            with os.scandir(os.path.join(self.root, path) if path else self.root) as entries:
+            with os.scandir(f"{self.root}/{path}") as entries:
                 for entry in entries:
                     name = entry.name
-                    if name in formats.SOURCE_FILES:
+                    if name in _SOURCES:
                         signature[name] = _sign(entry)
                     elif name == formats.LOG:
-                        has_log = True
+                        self.logs.append(path)
                     elif name == formats.AGENTX:
                         agentx = True
                     elif not name.startswith(".") and name not in formats.FOREIGN_FOLDERS and _is_folder(entry):
@@ -116,22 +119,18 @@ class _Walk:
                 raise MissingTree(f"the results tree {self.root!r} can't be listed: {error.strerror}") from error
             message = f"the folder can't be listed: {error.strerror}; what is in it is missing from the tables"
             self.note(path, "incomplete", "", message)
-            found.add(path)
-            return [], False
-        if any(name in signature for name in formats.RUN_FILES):
+            return []
+        if not signature.keys().isdisjoint(formats.RUN_FILES):
             self.tree.runs[path] = signature
-            found.add(path)
             if self.progress:
                 self.progress(len(self.tree.runs))
         elif agentx:
             message = "AgentX scenarios have other metrics, which these tables have no columns for"
             self.note(path, "unknown-format", formats.AGENTX, message)
-            found.add(path)
         elif path and formats.is_level(path.rsplit("/", 1)[-1]):
             message = "the folder of a load level without any result: the test was stopped, or goes on; run it again"
             self.note(path, "incomplete", formats.SUMMARY, message)
-            found.add(path)
-        return folders, has_log
+        return folders
 
     def left_out(self, path: str, entry: os.DirEntry[str]) -> bool:
         if path in self.own or any(fnmatchcase(path, pattern) for pattern in self.exclude):

@@ -10,9 +10,6 @@ from .columns import BY_NAME, GROUP_LABELS, PERCENTILE_COLUMNS, pattern_columns
 from .problems import Problem
 from .tables import Merged, Row, natural
 
-GROUP_SETTINGS = ("group_by", "repeat_pattern", "label_pattern")
-"""The settings that groups depend on."""
-
 
 @dataclass(frozen=True)
 class Group:
@@ -42,7 +39,7 @@ def groups(rows: Iterable[Row], settings: Mapping[str, Any]) -> list[Group]:
 
     Args:
         rows: of `summary_raw`, in its order.
-        settings: `GROUP_SETTINGS`; an empty value is a value too.
+        settings: `columns.GROUP_SETTINGS`; an empty value is a value too.
     """
     repeat, names = settings["repeat_pattern"], label_names(settings)
     members: dict[tuple[Any, ...], list[tuple[Row, Row]]] = {}
@@ -171,7 +168,7 @@ def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
 
     Args:
         made: of `tables.merge`.
-        settings: `GROUP_SETTINGS` and `metrics`.
+        settings: `columns.GROUP_SETTINGS` and `metrics`.
     """
     found = []
     for group in groups(made.rows, settings):

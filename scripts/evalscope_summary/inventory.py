@@ -16,8 +16,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,7 +26,6 @@ import orjson
 from . import jsonfile
 from .discovery import Signature, Tree
 from .problems import Problem
-from .run import Record, read_run
 
 RECORD_PROGRAM = "extract.py"
 RECORD_MODULES = (
@@ -40,6 +39,7 @@ RECORD_MODULES = (
     "problems",
     "run",
     "inventory",
+    "records",
 )
 """The modules whose sources decide what a record holds."""
 
@@ -92,7 +92,7 @@ class Inventory:
 
     def dump(self) -> bytes:
         """As JSON; the standard library's writer, since names of folders may be no UTF-8."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode("ascii")
+        return json.dumps(vars(self), sort_keys=True, separators=(",", ":")).encode("ascii")
 
     @classmethod
     def load(cls, path: Path) -> "Inventory":
@@ -121,84 +121,6 @@ def inventories(root: str, tree: Tree, settings: Mapping[str, Any], batches: int
     return result
 
 
-class Records:
-    """The records of a tree, one file per run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def path(self, run: str) -> Path:
-        """Where a run's record lies."""
-        hash_ = run_hash(run)
-        return self.folder / hash_[:2] / f"{hash_}.json"
-
-    def get(self, inventory: Inventory, run: str) -> tuple[Record, bool]:
-        """A run's record, as the inventory wants it, and whether the run had to be read for it."""
-        path = self.path(run)
-        fill, recompute = inventory.fill, inventory.recompute
-        try:
-            kept = orjson.loads(path.read_bytes())
-            if _is_current(kept, inventory, run):
-                has_filled, has_recomputed = (kept["record"][part] is not None for part in ("filled", "recomputed"))
-                if has_filled >= fill and has_recomputed >= recompute:
-                    return _as_record(kept["record"]), False
-                fill, recompute = fill or has_filled, recompute or has_recomputed  # going back reads nothing again
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # no record yet, or one that was damaged: made again
-        record = read_run(Path(inventory.root), run, inventory.runs[run], fill, recompute)
-        made = {
-            "extractor": inventory.extractor,
-            "run": json.dumps(run),
-            "signature": inventory.runs[run],
-            "record": _as_json(record),
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        jsonfile.write_atomically(path, orjson.dumps(made, option=orjson.OPT_INDENT_2))
-        return record, True
-
-    def remove_others(self, inventory: Inventory, batch: int, batches: int) -> int:
-        """Remove records of runs that the batch no longer has, and left-over temporary files; return how many."""
-        wanted = {self.path(run).name for run in inventory.runs}
-        removed = 0
-        for byte in range(256):
-            prefix = f"{byte:02x}"
-            if batch_of(prefix, batches) != batch:
-                continue
-            try:
-                names = os.listdir(self.folder / prefix)
-            except FileNotFoundError:
-                continue
-            for name in names:
-                if name not in wanted:
-                    (self.folder / prefix / name).unlink(missing_ok=True)
-                    removed += 1
-        return removed
-
-    def exist(self) -> bool:
-        """Whether there is any record."""
-        return any(True for _ in self.folder.glob("*/*.json"))
-
-
-def _is_current(kept: Mapping[str, Any], inventory: Inventory, run: str) -> bool:
-    made_from = (kept["extractor"], kept["signature"], kept["run"])
-    return made_from == (inventory.extractor, inventory.runs[run], json.dumps(run))
-
-
-_PROBLEMS = tuple(field.name for field in fields(Record) if field.name.endswith("problems"))
-
-
-def _as_json(record: Record) -> dict[str, Any]:
-    # the path may be no UTF-8; the record is found by its hash, and problems show it printably
-    content = {key: value for key, value in vars(record).items() if key != "run"}
-    return content | {name: [tuple(problem) for problem in content[name]] for name in _PROBLEMS}
-
-
-def _as_record(content: dict[str, Any]) -> Record:
-    for name in _PROBLEMS:
-        content[name] = [Problem(*problem) for problem in content[name]]
-    return Record(run="", **content)
-
-
 @dataclass(frozen=True)
 class WorkFolder:
     """Where things lie below `work_dir`.
@@ -224,10 +146,9 @@ class WorkFolder:
         """The stamp of a batch's extraction."""
         return self.path / "extracted" / batch
 
-    @property
-    def records(self) -> Records:
-        """The records of the tree."""
-        return Records(self.path / "records")
+    def has_records(self) -> bool:
+        """Whether there is the record of any run."""
+        return any(True for _ in self.path.glob("records/*/*.json"))
 
     def settings(self, rule: str) -> Path:
         """What a rule that makes tables depends on besides its input."""
@@ -321,9 +242,3 @@ def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None =
     if path.stat().st_mtime_ns <= newest:  # a file system with coarse times
         os.utime(path, ns=(newest + 1_000_000_000,) * 2)
     return True
-
-
-def extract(inventory: Inventory, records: Records) -> Iterator[bool]:
-    """Make the records of a batch's runs; yields for each whether it was read (else its record was current)."""
-    for run in inventory.runs:
-        yield records.get(inventory, run)[1]

@@ -53,7 +53,7 @@ def overview(rows: Sequence[Row], settings: Mapping[str, Any]) -> Overview:
 
     Args:
         rows: of `summary_raw`.
-        settings: `groups.GROUP_SETTINGS`.
+        settings: `columns.GROUP_SETTINGS`.
     """
     from .stats import of_groups  # imports pandas
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from . import labels
-from .columns import PERFORMANCE, Column
+from .columns import FORMATS, PERFORMANCE, Column
 from .jsonfile import write_atomically
 from .problems import FIELDS, Problem
 from .run import Record
@@ -38,7 +38,7 @@ def natural(text: str | None) -> tuple[Any, ...]:
 
 
 def assemble(record: Record, settings: Mapping[str, Any]) -> Row:
-    """The row of a record under the settings that apply when tables are made (`MERGE_SETTINGS`)."""
+    """The row of a record under the settings that apply when tables are made (`columns.MERGE_SETTINGS`)."""
     row = dict(record.values)
     if settings["fill_percentiles"]:
         row.update(record.filled or {})
@@ -50,9 +50,6 @@ def assemble(record: Record, settings: Mapping[str, Any]) -> Row:
     if settings["label_pattern"]:
         row.update(labels.pattern_labels(settings["label_pattern"], row.get("run", "")))
     return row
-
-
-MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", "label_pattern")
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def merge(records: Iterable[Record], settings: Mapping[str, Any]) -> Merged:
 
     Args:
         records: of all runs.
-        settings: `MERGE_SETTINGS`.
+        settings: `columns.MERGE_SETTINGS`.
     """
     rows: list[tuple[Any, Row, str]] = []
     problems: list[Problem] = []
@@ -227,7 +224,7 @@ def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[Column], Iter
     write_atomically(path, buffer.getvalue())
 
 
-WRITERS = {"csv": write_csv, "json": write_json, "parquet": write_parquet, "xlsx": write_xlsx}
+WRITERS = dict(zip(FORMATS, (write_csv, write_json, write_parquet, write_xlsx), strict=True))
 
 PROBLEM_COLUMNS = tuple(Column(name, "text", "", description) for name, description in FIELDS.items())
 """The columns of `summary_problems`."""

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from . import discovery, settings
-from .columns import COLUMN_SETTINGS, TABLES
-from .groups import GROUP_SETTINGS
+from .columns import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, TABLES
 from .inventory import ConflictingUse, WorkFolder, inventories, sources_digest
-from .tables import MERGE_SETTINGS, WRITERS
 
 
 class EmptyTree(Exception):
@@ -28,8 +26,8 @@ _RULES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "stats": (("groups", "stats", "tables"), (*COLUMN_SETTINGS, *GROUP_SETTINGS)),
     "export": (("tables",), COLUMN_SETTINGS),
     "overview": (("groups", "overview", "stats", "tables"), (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics")),
-    "workbook": (("groups", "overview", "tables"), COLUMN_SETTINGS),
-    "data_package": (("groups", "overview", "tables"), (*COLUMN_SETTINGS, "metrics")),
+    "workbook": (("groups", "overview", "stats", "tables"), COLUMN_SETTINGS),
+    "data_package": (("groups", "overview", "stats", "tables"), (*COLUMN_SETTINGS, "metrics")),
 }
 
 
@@ -126,7 +124,7 @@ class Flow:
             print("evalscope-summary: another run is under way here; using the runs that it found", file=sys.stderr)
             return
         tree = discovery.discover(config["results_dir"], config["exclude"], (config["work_dir"],))
-        if not tree.runs and not config["allow_empty"] and self.folder.records.exist():
+        if not tree.runs and not config["allow_empty"] and self.folder.has_records():
             raise EmptyTree(
                 f"no run was found below {config['results_dir']!r}, but there were runs before: is a share not mounted?"
                 " Nothing was changed. If the runs are gone for good, set `allow_empty: true`"
@@ -138,7 +136,7 @@ class Flow:
 
     def existing_tables(self) -> list[Path]:
         """The tables that were made earlier."""
-        tables = [self.table(table, format_) for table in TABLES for format_ in WRITERS]
+        tables = [self.table(table, format_) for table in TABLES for format_ in FORMATS]
         tables += [*self.overview, self.table("problems", "csv"), self.workbook, self.data_package]
         return [path for path in map(Path, tables) if path.exists()]
 

@@ -1,0 +1,95 @@
+"""The records of runs: one normalized JSON per run folder, kept as long as the files that it was made from."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from . import jsonfile
+from .inventory import Inventory, batch_of, run_hash
+from .problems import Problem
+from .run import Record, read_run
+
+
+class Records:
+    """The records of a tree, one file per run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, run: str) -> Path:
+        """Where a run's record lies."""
+        hash_ = run_hash(run)
+        return self.folder / hash_[:2] / f"{hash_}.json"
+
+    def get(self, inventory: Inventory, run: str) -> tuple[Record, bool]:
+        """A run's record, as the inventory wants it, and whether the run had to be read for it."""
+        path = self.path(run)
+        fill, recompute = inventory.fill, inventory.recompute
+        try:
+            kept = orjson.loads(path.read_bytes())
+            if _is_current(kept, inventory, run):
+                has_filled, has_recomputed = (kept["record"][part] is not None for part in ("filled", "recomputed"))
+                if has_filled >= fill and has_recomputed >= recompute:
+                    return _as_record(kept["record"]), False
+                fill, recompute = fill or has_filled, recompute or has_recomputed  # going back reads nothing again
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # no record yet, or one that was damaged: made again
+        record = read_run(Path(inventory.root), run, inventory.runs[run], fill, recompute)
+        made = {
+            "extractor": inventory.extractor,
+            "run": json.dumps(run),
+            "signature": inventory.runs[run],
+            "record": _as_json(record),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        jsonfile.write_atomically(path, orjson.dumps(made, option=orjson.OPT_INDENT_2))
+        return record, True
+
+    def remove_others(self, inventory: Inventory, batch: int, batches: int) -> int:
+        """Remove records of runs that the batch no longer has, and left-over temporary files; return how many."""
+        wanted = {self.path(run).name for run in inventory.runs}
+        removed = 0
+        for byte in range(256):
+            prefix = f"{byte:02x}"
+            if batch_of(prefix, batches) != batch:
+                continue
+            try:
+                names = os.listdir(self.folder / prefix)
+            except FileNotFoundError:
+                continue
+            for name in names:
+                if name not in wanted:
+                    (self.folder / prefix / name).unlink(missing_ok=True)
+                    removed += 1
+        return removed
+
+
+def _is_current(kept: Mapping[str, Any], inventory: Inventory, run: str) -> bool:
+    made_from = (kept["extractor"], kept["signature"], kept["run"])
+    return made_from == (inventory.extractor, inventory.runs[run], json.dumps(run))
+
+
+_PROBLEMS = tuple(field.name for field in fields(Record) if field.name.endswith("problems"))
+
+
+def _as_json(record: Record) -> dict[str, Any]:
+    # the path may be no UTF-8; the record is found by its hash, and problems show it printably
+    content = {key: value for key, value in vars(record).items() if key != "run"}
+    return content | {name: [tuple(problem) for problem in content[name]] for name in _PROBLEMS}
+
+
+def _as_record(content: dict[str, Any]) -> Record:
+    for name in _PROBLEMS:
+        content[name] = [Problem(*problem) for problem in content[name]]
+    return Record(run="", **content)
+
+
+def extract(inventory: Inventory, records: Records) -> Iterator[bool]:
+    """Make the records of a batch's runs; yields for each whether it was read (else its record was current)."""
+    for run in inventory.runs:
+        yield records.get(inventory, run)[1]
