@@ -18,7 +18,7 @@ from evalscope_summary.discovery import MissingTree, Signature, discover
 from evalscope_summary.groups import warnings
 from evalscope_summary.run import Record, read_run
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import WRITERS, merge, sort_problems, write_problems
+from evalscope_summary.tables import WRITERS, frame, merge, sort_problems, write_problems
 
 MESSAGES = {
     "en": {
@@ -125,9 +125,9 @@ def main() -> int:
         path = Path(f"{options.output}_{table}.{options.format}")
         made = rows
         if table == "stats":
-            from evalscope_summary.stats import statistics  # imports pandas, which raw data don't need
+            from evalscope_summary.stats import statistics  # imports polars, which raw data don't need
 
-            made = statistics(rows, settings)
+            made = statistics(frame(TABLES["raw"](settings), rows), settings)
         WRITERS[options.format](path, TABLES[table](settings), made)
         print(say["exported"].format(table, path))
     print(say["done"])

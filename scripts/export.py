@@ -18,7 +18,7 @@ def main() -> None:
     options = parser.parse_args()
     columns = TABLES[options.table](json.loads(options.settings.read_bytes()))
     try:
-        WRITERS[options.target.suffix[1:]](options.target, columns, read_csv(options.source, columns))
+        WRITERS[options.target.suffix[1:]](options.target, columns, read_csv(options.source, columns).rows(named=True))
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")
 

@@ -1,6 +1,7 @@
 """Read the new and changed runs of one batch into records. Run by rule `extract`."""
 
 import argparse
+import gc
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ def main() -> None:
     parser.add_argument("inventory", type=Path, help="inventory of the batch, in <work folder of the tree>/inventory/")
     parser.add_argument("batch", help="name of the batch, such as 1-of-8")
     options = parser.parse_args()
+    gc.disable()  # it ends soon, and leaves next to no garbage
     inventory = Inventory.load(options.inventory)
     records = Records(options.inventory.parent.parent / "records")
     number, batches = (int(part) for part in options.batch.split("-of-"))

@@ -1,6 +1,7 @@
 """Merge the records of all batches into summary_raw and summary_problems. Run by rule `merge`."""
 
 import argparse
+import gc
 import json
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("--raw", type=Path, required=True, help="summary_raw.csv to write")
     parser.add_argument("--problems", type=Path, required=True, help="summary_problems.csv to write")
     options = parser.parse_args()
+    gc.disable()  # it ends soon, and leaves next to no garbage
     settings = json.loads(options.settings.read_bytes())
     records = Records(options.inventories[0].parent.parent / "records")
     inventories = [Inventory.load(path) for path in options.inventories]

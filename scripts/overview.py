@@ -22,13 +22,13 @@ def main() -> None:
     options = parser.parse_args()
     settings = json.loads(options.settings.read_bytes())
     try:
-        rows = list(read_csv(options.raw, raw_columns(settings)))
+        raw = read_csv(options.raw, raw_columns(settings))
         problems = read_problems(options.problems)
     except WrongTable as error:
         parser.exit(1, f"{error}\n")
-    made = overview(rows, settings)
+    made = overview(raw, settings)
     write_csv(options.table, made.columns, made.rows)
-    write_atomically(options.report, markdown(made, len(rows), problems, settings["metrics"]).encode())
+    write_atomically(options.report, markdown(made, len(raw), problems, settings["metrics"]).encode())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Compute summary_stats from summary_raw. Run by rule `stats`."""
 
 import argparse
+import gc
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def main() -> None:
     parser.add_argument("raw", type=Path, help="summary_raw.csv")
     parser.add_argument("stats", type=Path, help="summary_stats.csv to write")
     options = parser.parse_args()
+    gc.disable()  # it ends soon, and leaves next to no garbage
     settings = json.loads(options.settings.read_bytes())
     try:
         rows = statistics(read_csv(options.raw, raw_columns(settings)), settings)

@@ -29,7 +29,7 @@ def main() -> None:
     try:
         write_workbook(
             options.workbook,
-            {name: (own, read_csv(getattr(options, name), own)) for name, own in columns.items()},
+            {name: (own, read_csv(getattr(options, name), own).iter_rows(named=True)) for name, own in columns.items()},
         )
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")

@@ -27,7 +27,7 @@ from evalscope_summary.groups import warnings  # noqa: E402
 from evalscope_summary.run import read_run  # noqa: E402
 from evalscope_summary.settings import complete  # noqa: E402
 from evalscope_summary.stats import statistics  # noqa: E402
-from evalscope_summary.tables import merge, sort_problems, write_csv, write_problems  # noqa: E402
+from evalscope_summary.tables import frame, merge, sort_problems, write_csv, write_problems  # noqa: E402
 
 MIXED = Path(__file__).parent / "fixtures" / "trees" / "mixed"
 """Ten small real run folders of six releases: two pairs of repeats, one run without a success, one that was killed."""
@@ -292,7 +292,7 @@ def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> d
     made = {}
     write_csv(path, raw_columns(config), merged.rows)
     made["summary_raw.csv"] = path.read_bytes()
-    write_csv(path, stats_columns(config), statistics(merged.rows, config))
+    write_csv(path, stats_columns(config), statistics(frame(raw_columns(config), merged.rows), config))
     made["summary_stats.csv"] = path.read_bytes()
     problems = [*merged.problems, *warnings(merged, config), *found.problems.values()]
     write_problems(path, sort_problems(problems))

@@ -51,7 +51,7 @@ def columns_of(project: Project, table: str) -> tuple[Column, ...]:
 
 
 def typed(project: Project, table: str) -> list[Row]:
-    return list(read_csv(project.folder / f"summary_{table}.csv", columns_of(project, table)))
+    return read_csv(project.folder / f"summary_{table}.csv", columns_of(project, table)).rows(named=True)
 
 
 # --- what there is ---

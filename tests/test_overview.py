@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from conftest import Project
-from evalscope_summary.columns import BY_NAME, Column
-from evalscope_summary.overview import markdown, on_a_terminal, overview, overview_columns
+from evalscope_summary.columns import BY_NAME, Column, raw_columns
+from evalscope_summary.overview import Overview, markdown, on_a_terminal, overview_columns
+from evalscope_summary.overview import overview as overview_of
 from evalscope_summary.problems import Problem
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import Row, read_csv, write_csv
+from evalscope_summary.tables import Row, frame, read_csv, write_csv
 
 METRICS = [
     *("count", "success_share", "request_throughput_avg", "request_throughput_std"),
@@ -27,6 +28,10 @@ METRICS = [
 def row(config: str = "c", parallel: int = 4, **more: Any) -> Row:
     values = {"config": config, "parallel": parallel, "model": "m", "requests": 10, "succeeded": 10, "latency": 2.0}
     return values | more
+
+
+def overview(rows: list[Row], settings: dict[str, Any]) -> Overview:
+    return overview_of(frame(raw_columns(settings), rows), settings)
 
 
 def names(columns: tuple[Column, ...]) -> list[str]:
@@ -69,7 +74,7 @@ def test_csv_reads_back(tmp_path: Path) -> None:
     write_csv(tmp_path / "o.csv", made.columns, made.rows)
     columns = overview_columns(tmp_path / "o.csv", "")
     assert columns == made.columns
-    assert list(read_csv(tmp_path / "o.csv", columns)) == made.rows
+    assert read_csv(tmp_path / "o.csv", columns).rows(named=True) == made.rows
 
 
 def test_the_report_says_how_many_what_is_common_and_what_was_wrong() -> None:

@@ -35,7 +35,8 @@ def stats_columns(which: str) -> tuple[Column, ...]:
 
 
 def statistics(rows: Iterable[Row], which: str, group_by: Sequence[str], **more: object) -> list[Row]:
-    return statistics_of(rows, complete({"columns": which}) | {"group_by": list(group_by)} | more)
+    settings_ = complete({"columns": which}) | {"group_by": list(group_by)} | more
+    return statistics_of(tables.frame(raw_columns_of(settings_), list(rows)), settings_)
 
 
 # --- columns ---
@@ -302,7 +303,7 @@ def test_groups_of_real_runs_have_the_statistics_of_their_rows(real_rows: list[R
 
 def test_statistics_are_the_same_from_the_table_that_was_written(real_rows: list[Row], tmp_path: Path) -> None:
     tables.write_csv(tmp_path / "raw.csv", raw_columns("all"), real_rows)
-    read_back = tables.read_csv(tmp_path / "raw.csv", raw_columns("all"))
+    read_back = tables.read_csv(tmp_path / "raw.csv", raw_columns("all")).rows(named=True)
     assert statistics(read_back, "all", GROUP_LABELS) == statistics(real_rows, "all", GROUP_LABELS)
 
 

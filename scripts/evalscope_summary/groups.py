@@ -1,7 +1,7 @@
 """Groups of runs that repeat one test, and what speaks against averaging them."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,11 @@ class Group:
     Attributes:
         labels: label column → the value that all runs have, None where they differ; of `config` and `name` without
             what `repeat_pattern` cuts out.
-        rows: of `summary_raw`, in its order.
+        rows: the indices of the runs in `summary_raw`, ascending.
     """
 
     labels: Mapping[str, Any]
-    rows: Sequence[Row]
+    rows: Sequence[int]
 
 
 class PatternMatchesNothing(Exception):
@@ -34,25 +34,33 @@ def label_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return (*GROUP_LABELS, *(column.name for column in pattern_columns(settings["label_pattern"])))
 
 
-def groups(rows: Iterable[Row], settings: Mapping[str, Any]) -> list[Group]:
+def groups(rows: Sequence[Row], settings: Mapping[str, Any]) -> list[Group]:
     """Divide runs into groups, in the order of the `group_by` columns (numbers as numbers, empty first).
 
     Args:
-        rows: of `summary_raw`, in its order.
+        rows: of `summary_raw`, in its order; only their labels are needed.
         settings: `columns.GROUP_SETTINGS`; an empty value is a value too.
     """
     repeat, names = settings["repeat_pattern"], label_names(settings)
-    members: dict[tuple[Any, ...], list[tuple[Row, Row]]] = {}
-    for row in rows:
-        labels = {name: row.get(name) for name in names}
+    members: dict[tuple[Any, ...], list[int]] = {}
+    labels: list[tuple[Any, ...]] = []
+    by = [names.index(name) for name in settings["group_by"]]
+    for index, row in enumerate(rows):
+        own = tuple(map(row.get, names))
         if repeat:
-            labels |= {name: without_repeat(repeat, labels[name] or "") or None for name in ("config", "name")}
-        members.setdefault(tuple(labels[name] for name in settings["group_by"]), []).append((labels, row))
+            own = tuple(
+                without_repeat(repeat, label or "") or None if name in ("config", "name") else label
+                for name, label in zip(names, own, strict=True)
+            )
+        labels.append(own)
+        members.setdefault(tuple(map(own.__getitem__, by)), []).append(index)
     result = []
-    for key in sorted(members, key=lambda key: [_order(value) for value in key]):
-        values = {name: {labels[name] for labels, _ in members[key]} for name in names}
-        common = {name: next(iter(found)) if len(found) == 1 else None for name, found in values.items()}
-        result.append(Group(common, [row for _, row in members[key]]))
+    for found in sorted(members, key=lambda key: [_order(value) for value in key]):
+        own = labels[members[found][0]]
+        for index in members[found]:
+            if labels[index] != own:
+                own = tuple(a if a == b else None for a, b in zip(own, labels[index], strict=True))
+        result.append(Group(dict(zip(names, own, strict=True)), members[found]))
     return result
 
 
@@ -96,17 +104,17 @@ def check_patterns(rows: Sequence[Row], settings: Mapping[str, Any]) -> None:
 # --- what speaks against averaging -------------------------------------------------------------------------------
 
 
-def mixed_definitions(group: Group, recomputed: bool) -> Problem | None:
+def mixed_definitions(rows: Sequence[Row], recomputed: bool) -> Problem | None:
     """The warning that a group's runs certainly lie on both sides of a release that changed what a metric means.
 
     Args:
-        group: runs that are averaged.
+        rows: runs that are averaged.
         recomputed: the metrics come from the request rows, so that only what the client measured counts.
     """
-    releases = {(row["evalscope_at_least"], row.get("evalscope_below")) for row in group.rows}
-    if len(releases) == 1:
+    releases = [(row["evalscope_at_least"], row.get("evalscope_below")) for row in rows]
+    if len(set(releases)) == 1:
         return None
-    windows = [formats.Window(row["evalscope_at_least"], row.get("evalscope_below")) for row in group.rows]
+    windows = [formats.Window(*release) for release in releases]
     found = []
     for definition in formats.DEFINITIONS:
         columns = [
@@ -120,7 +128,7 @@ def mixed_definitions(group: Group, recomputed: bool) -> Problem | None:
             sides = [
                 {
                     column
-                    for row, window in zip(group.rows, windows, strict=True)
+                    for row, window in zip(rows, windows, strict=True)
                     if lies(window, change.release)
                     for column in columns
                     if row.get(column) is not None
@@ -139,28 +147,28 @@ def mixed_definitions(group: Group, recomputed: bool) -> Problem | None:
         else "`metrics: recomputed` has one definition for all releases"
     )
     message = (
-        f"its group of {len(group.rows)} runs mixes evalscope releases from before and after a change of"
+        f"its group of {len(rows)} runs mixes evalscope releases from before and after a change of"
         f" {'; '.join(found)}: the averages mix two meanings; {advice}"
     )
-    return Problem("warning", "mixed-definitions", group.rows[0].get("run") or "", "", message)
+    return Problem("warning", "mixed-definitions", rows[0].get("run") or "", "", message)
 
 
-def mixed_arguments(group: Group, arguments: Mapping[str, Mapping[str, str]]) -> Problem | None:
+def mixed_arguments(rows: Sequence[Row], arguments: Mapping[str, Mapping[str, str]]) -> Problem | None:
     """The warning that a group's runs differ in an argument that changes the workload and is in no label.
 
     Args:
-        group: runs that are averaged.
+        rows: runs that are averaged.
         arguments: run → digests, of `labels.workload_arguments`.
     """
-    own = [arguments[row.get("run") or ""] for row in group.rows]
-    differing = [name for name in formats.WORKLOAD_ARGUMENTS if len({digests.get(name) for digests in own}) > 1]
-    if not differing:
+    own = [arguments[row.get("run") or ""] for row in rows]
+    if all(digests == own[0] for digests in own):
         return None
+    differing = [name for name in formats.WORKLOAD_ARGUMENTS if len({digests.get(name) for digests in own}) > 1]
     message = (
         f"its group of {len(own)} runs differs in {', '.join(differing)}: the averages mix workloads; see each run's"
         f" {formats.ARGS}, and give them folders or names of their own"
     )
-    return Problem("warning", "mixed-arguments", group.rows[0].get("run") or "", formats.ARGS, message)
+    return Problem("warning", "mixed-arguments", rows[0].get("run") or "", formats.ARGS, message)
 
 
 def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
@@ -173,6 +181,9 @@ def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
     found = []
     for group in groups(made.rows, settings):
         if len(group.rows) > 1:
-            found.append(mixed_definitions(group, settings["metrics"] == "recomputed"))
-            found.append(mixed_arguments(group, made.arguments))
+            rows = [made.rows[index] for index in group.rows]
+            found += [
+                mixed_definitions(rows, settings["metrics"] == "recomputed"),
+                mixed_arguments(rows, made.arguments),
+            ]
     return [problem for problem in found if problem]

@@ -1,5 +1,6 @@
 """Reading the JSON that evalscope writes, and writing our own."""
 
+import contextlib
 import json
 import os
 import stat
@@ -70,10 +71,12 @@ def read(path: Path) -> tuple[Any, bytes]:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that nobody ever sees half of it: into a temporary file beside it, then renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = f"{path.parent}/.{path.name}.{os.getpid()}.tmp"
     try:
-        temporary.write_bytes(data)
+        with open(temporary, "wb") as file:
+            file.write(data)
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise

@@ -1,5 +1,6 @@
 """The labels of a run that come from where it lies and from its arguments."""
 
+import functools
 import hashlib
 import json
 import re
@@ -80,8 +81,12 @@ def prompt_length(characters: int | None, long_above: int, config: str, dataset_
     """
     if characters is not None:
         return "long" if characters > long_above else "short"
-    last = config.rsplit("/", 1)[-1].lower().split("_")
-    for words in (last, re.split(r"[-_.]", (dataset_file or "").lower())):
+    return _length_word(config.rsplit("/", 1)[-1], dataset_file or "")
+
+
+@functools.lru_cache(10_000)
+def _length_word(last: str, dataset_file: str) -> str | None:
+    for words in (last.lower().split("_"), re.split(r"[-_.]", dataset_file.lower())):
         found = [word for word in words if word in _LENGTHS]
         if found:
             return found[-1]
@@ -151,6 +156,6 @@ def pattern_names(pattern: str) -> tuple[str, ...]:
 
 
 def pattern_labels(pattern: str, run: str) -> dict[str, str | None]:
-    """What a `label_pattern` finds in a run's path; a group that took no part has None."""
+    """What a `label_pattern` finds in a run's path; a group that took no part, or matched nothing, has None."""
     found = re.search(pattern, run)
-    return dict(found.groupdict()) if found else {}
+    return {name: text or None for name, text in found.groupdict().items()} if found else {}

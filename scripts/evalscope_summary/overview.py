@@ -1,18 +1,23 @@
 """`summary_overview`: what one opens first. A row per group of runs, the labels that vary, and the main metrics."""
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
 from .columns import BY_NAME, COUNT, SUCCESS_SHARE, Column, pattern_columns, statistic_column
-from .groups import Group, groups, label_names
+from .groups import groups, label_names
 from .problems import Problem
 from .tables import Row, csv_header, read_csv
+
+if TYPE_CHECKING:
+    import polars as pl  # takes long to import; the columns alone are needed without it
 
 _AVERAGES = {
     # column of summary_raw → what the report calls it
@@ -48,24 +53,25 @@ class Overview:
     common: Row
 
 
-def overview(rows: Sequence[Row], settings: Mapping[str, Any]) -> Overview:
+def overview(raw: pl.DataFrame, settings: Mapping[str, Any]) -> Overview:
     """Make the overview.
 
     Args:
-        rows: of `summary_raw`.
+        raw: `summary_raw`.
         settings: `columns.GROUP_SETTINGS`.
     """
-    from .stats import of_groups  # imports pandas
+    from .stats import of_groups
 
-    found = groups(rows, settings)
     names = label_names(settings)
+    rows = raw.select(*names, "requests", "succeeded").rows(named=True)
+    found = groups(rows, settings)
     varying = [name for name in names if name == "config" or len({group.labels[name] for group in found}) > 1]
     common = {name: found[0].labels[name] for name in names if found and name not in varying}
-    averages = of_groups(found, list(_AVERAGES), ("avg", "std"))
-    percentiles = of_groups(found, list(_PERCENTILES), ("avg",))
+    averages = of_groups(raw, found, list(_AVERAGES), ("avg", "std"))
+    percentiles = of_groups(raw, found, list(_PERCENTILES), ("avg",))
     made = [
         {name: group.labels[name] for name in varying}
-        | {COUNT.name: len(group.rows), SUCCESS_SHARE.name: _success_share(group)}
+        | {COUNT.name: len(group.rows), SUCCESS_SHARE.name: _success_share([rows[index] for index in group.rows])}
         | own
         | own_percentiles
         for group, own, own_percentiles in zip(found, averages, percentiles, strict=True)
@@ -73,9 +79,9 @@ def overview(rows: Sequence[Row], settings: Mapping[str, Any]) -> Overview:
     return Overview(_columns(varying, settings["label_pattern"]), made, common)
 
 
-def _success_share(group: Group) -> float | None:
-    requests = sum(row.get("requests") or 0 for row in group.rows)
-    return sum(row.get("succeeded") or 0 for row in group.rows) / requests if requests else None
+def _success_share(rows: Sequence[Row]) -> float | None:
+    requests = sum(row["requests"] or 0 for row in rows)
+    return sum(row["succeeded"] or 0 for row in rows) / requests if requests else None
 
 
 def _columns(labels: Sequence[str], label_pattern: str) -> tuple[Column, ...]:
@@ -157,7 +163,7 @@ def on_a_terminal(path: Path, label_pattern: str) -> str:
     """The first rows and the averages of an overview that was written as CSV, to look at."""
     columns = overview_columns(path, label_pattern)
     labels = _labels(columns)
-    rows = list(read_csv(path, columns))
+    rows = read_csv(path, columns).rows(named=True)
     shown = [
         [_on_a_line(row[name])[:_WIDEST] for name in labels] + _numbers(row)[: len(_HEADER)]
         for row in rows[:_ON_A_TERMINAL]

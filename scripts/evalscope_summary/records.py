@@ -20,18 +20,20 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._made: set[str] = set()  # folders that are known to be there
 
-    def path(self, run: str) -> Path:
+    def path(self, run: str) -> str:
         """Where a run's record lies."""
         hash_ = run_hash(run)
-        return self.folder / hash_[:2] / f"{hash_}.json"
+        return f"{self.folder}/{hash_[:2]}/{hash_}.json"
 
     def get(self, inventory: Inventory, run: str) -> tuple[Record, bool]:
         """A run's record, as the inventory wants it, and whether the run had to be read for it."""
         path = self.path(run)
         fill, recompute = inventory.fill, inventory.recompute
         try:
-            kept = orjson.loads(path.read_bytes())
+            with open(path, "rb", buffering=0) as file:
+                kept = orjson.loads(file.read())
             if _is_current(kept, inventory, run):
                 has_filled, has_recomputed = (kept["record"][part] is not None for part in ("filled", "recomputed"))
                 if has_filled >= fill and has_recomputed >= recompute:
@@ -46,13 +48,16 @@ class Records:
             "signature": inventory.runs[run],
             "record": _as_json(record),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        jsonfile.write_atomically(path, orjson.dumps(made, option=orjson.OPT_INDENT_2))
+        folder = os.path.dirname(path)
+        if folder not in self._made:
+            os.makedirs(folder, exist_ok=True)
+            self._made.add(folder)
+        jsonfile.write_atomically(Path(path), orjson.dumps(made))
         return record, True
 
     def remove_others(self, inventory: Inventory, batch: int, batches: int) -> int:
         """Remove records of runs that the batch no longer has, and left-over temporary files; return how many."""
-        wanted = {self.path(run).name for run in inventory.runs}
+        wanted = {f"{run_hash(run)}.json" for run in inventory.runs}
         removed = 0
         for byte in range(256):
             prefix = f"{byte:02x}"
@@ -85,8 +90,9 @@ def _as_json(record: Record) -> dict[str, Any]:
 
 def _as_record(content: dict[str, Any]) -> Record:
     for name in _PROBLEMS:
-        content[name] = [Problem(*problem) for problem in content[name]]
-    return Record(run="", **content)
+        if content[name]:
+            content[name] = [Problem(*problem) for problem in content[name]]
+    return Record("", **content)
 
 
 def extract(inventory: Inventory, records: Records) -> Iterator[bool]:

@@ -1,73 +1,65 @@
 """`summary_stats`: statistics over the runs of a group."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
+import polars as pl
 
 from .columns import GROUP_LABELS, STATS_HEAD, STATS_TAIL, metric_columns, pattern_columns
-from .groups import Group, groups
+from .groups import Group, groups, label_names
 from .tables import Row
 
 
-def statistics(rows: Iterable[Row], settings: Mapping[str, Any]) -> list[Row]:
+def statistics(raw: pl.DataFrame, settings: Mapping[str, Any]) -> list[Row]:
     """One row per group of runs, in the order of the groups.
 
     Args:
-        rows: of `summary_raw`, in its order.
+        raw: `summary_raw`.
         settings: `columns`, `statistics` (which ones), and what `groups.groups` needs.
     """
-    found = groups(rows, settings)
-    cells = of_groups(found, [column.name for column in metric_columns(settings["columns"])], settings["statistics"])
+    found = groups(raw.select(label_names(settings)).rows(named=True), settings)
+    metrics = [column.name for column in metric_columns(settings["columns"])]
     names = [name for name in (*STATS_HEAD, *STATS_TAIL) if name in GROUP_LABELS]
     names += [column.name for column in pattern_columns(settings["label_pattern"])]
     return [
-        {name: group.labels[name] for name in names} | {"count": len(group.rows)} | own
-        for group, own in zip(found, cells, strict=True)
+        {name: group.labels[name] for name in names} | {"count": len(group.rows)} | cells
+        for group, cells in zip(found, of_groups(raw, found, metrics, settings["statistics"]), strict=True)
     ]
 
 
-def of_groups(found: Sequence[Group], metrics: Sequence[str], wanted: Sequence[str]) -> list[Row]:
+def of_groups(
+    raw: pl.DataFrame, found: Sequence[Group], metrics: Sequence[str], wanted: Sequence[str]
+) -> list[dict[str, float | None]]:
     """Statistics of some metrics over the values there are, per group; None where one is not defined.
 
     Args:
-        found: the groups.
+        raw: `summary_raw`.
+        found: its groups.
         metrics: columns of `summary_raw`.
         wanted: statistics, see `columns.STATISTICS`.
     """
-    if not found:
-        return []
-    index = [number for number, group in enumerate(found) for _ in group.rows]
-    frame = pd.DataFrame.from_records(
-        [tuple(row.get(metric) for metric in metrics) for group in found for row in group.rows], columns=list(metrics)
-    ).astype("float64")
-    grouped = frame.groupby(index, sort=True)
-    tables = {}
-    for statistic in wanted:
-        table = _statistic(grouped, statistic)
-        tables[statistic] = table.astype(object).where(table.abs() < float("inf"), None).to_numpy()
-    return [
-        {
-            f"{metric}_{statistic}": value
-            for statistic in wanted
-            for metric, value in zip(metrics, tables[statistic][number], strict=True)
-        }
-        for number in range(len(found))
-    ]
+    number = [0] * len(raw)
+    for index, group in enumerate(found):
+        for row in group.rows:
+            number[row] = index
+    cells = [_statistic(pl.col(metric), name).alias(f"{metric}_{name}") for metric in metrics for name in wanted]
+    table = raw.select(metrics).group_by(pl.Series("group", number, pl.Int64)).agg(cells).sort("group").drop("group")
+    finite = pl.all().cast(pl.Float64)
+    return table.select(pl.when(finite.is_finite()).then(finite)).rows(named=True)
 
 
-def _statistic(grouped: Any, statistic: str) -> pd.DataFrame:
-    table: pd.DataFrame
-    if statistic == "avg":
-        table = grouped.mean().clip(grouped.min(), grouped.max())  # rounding may put it beside equal values
-        return table
-    table = getattr(grouped, statistic)() if statistic in ("min", "max", "median") else grouped.std(ddof=1)
-    if statistic == "cv":
-        table = table / _statistic(grouped, "avg")  # x / 0 is infinite or NaN: empty
-    if statistic == "ci95":
-        from scipy.special import stdtrit  # the quantile of Student's t; takes long to import
+def _statistic(values: pl.Expr, name: str) -> pl.Expr:
+    if name == "avg":
+        return values.mean().clip(values.min(), values.max())  # rounding may put it beside equal values
+    if name == "cv":
+        return values.std(ddof=1) / _statistic(values, "avg")  # x / 0 is infinite or NaN: empty
+    if name == "ci95":
+        return values.std(ddof=1) / values.count().sqrt() * values.count().map_elements(_t, pl.Float64)
+    return values.std(ddof=1) if name == "std" else getattr(values, name)()
 
-        count = grouped.count()
-        table = table * stdtrit((count - 1).clip(lower=1), 0.975) / np.sqrt(count)
-    return table
+
+def _t(count: int) -> float | None:
+    """The 97.5 % quantile of Student's t for the mean of so many values."""
+    from scipy.special import stdtrit  # takes long to import
+
+    return float(stdtrit(count - 1, 0.975)) if count > 1 else None
