@@ -6,7 +6,7 @@ VENV ?= .venv
 DEV ?= .venv-dev
 CORES ?= all
 
-.PHONY: example test lint format docs lock clean
+.PHONY: example test lint format docs bench lock clean
 
 example: $(VENV)/installed  ## run the workflow on example/results
 	$(VENV)/bin/snakemake --cores $(CORES) --directory example
@@ -33,6 +33,9 @@ format: $(DEV)/installed  ## format the code
 
 docs: $(DEV)/installed  ## rewrite the generated parts of README and config/
 	$(DEV)/bin/python scripts/document.py
+
+bench: $(VENV)/installed  ## measure the workflow against references (takes about twenty minutes)
+	$(VENV)/bin/python benchmarks/bench.py
 
 lock:  ## pin what pyproject.toml asks for (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements.lock
