@@ -1,6 +1,6 @@
 """Measure the workflow against references that are run in the same session, in turn with it.
 
-    bench.py                                     all cases, as in README: 1,000 and 10,000 small runs, and big ones
+    bench.py                                     all cases: 1,000 and 10,000 small runs, and big ones
     bench.py --cases nothing-to-do --repeats 9   one case, more often
     bench.py --list                              what there is
 

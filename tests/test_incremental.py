@@ -130,7 +130,9 @@ def test_a_deleted_record_costs_nothing_until_the_table_needs_it(project: Projec
 
 def test_a_damaged_record_is_made_again_when_the_table_needs_it(built: Project) -> None:
     record = built.record(RUN)
-    record.write_bytes(record.read_bytes().replace(b'"record": {', b'"recorded": {'))
+    whole = record.read_bytes()
+    record.write_bytes(whole.replace(b'"record":', b'"recorded":'))
+    assert record.read_bytes() != whole
     built.configure(columns="all")
     assert built.refresh().read == {RUN}
 

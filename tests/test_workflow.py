@@ -61,12 +61,11 @@ def test_json_tables_hold_the_same_values_as_csv(built: Project) -> None:
         assert [list(item) for item in objects] == [list(row) for row in rows]
         for item, row in zip(objects, rows, strict=True):
             for name, cell in row.items():
-                shown = (
-                    {None: "", True: "true", False: "false"}.get(item[name], item[name])
-                    if not (isinstance(item[name], float | int) and not isinstance(item[name], bool))
-                    else item[name]
-                )
-                assert str(shown) == cell, name
+                value = item[name]
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    assert type(value)(cell) == value, name
+                else:
+                    assert {None: "", True: "true", False: "false"}.get(value, value) == cell, name
 
 
 def test_the_command_line_sets_tree_and_output(new_project: Callable[..., Project]) -> None:
