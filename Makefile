@@ -34,7 +34,7 @@ format: $(DEV)/installed  ## format the code
 docs: $(DEV)/installed  ## rewrite the generated parts of README and config/
 	$(DEV)/bin/python scripts/document.py
 
-bench: $(VENV)/installed  ## measure the workflow against references (takes about twenty minutes)
+bench: $(VENV)/installed  ## measure the workflow against references
 	$(VENV)/bin/python benchmarks/bench.py
 
 lock:  ## pin what pyproject.toml asks for (needs uv)

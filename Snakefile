@@ -175,14 +175,14 @@ rule workbook:
     conda:
         flow.environment
     shell:
-        flow.program("workbook.py", "{input.settings:q} {input.tables:q} {output:q}")
+        flow.program("workbook.py", "{input.settings:q} {output:q} {input.tables:q}")
 
 
 rule data_package:
     """The data dictionary: what every column of the configured tables means."""
     input:
         settings=local(flow.settings("data_package")),
-        tables=flow.described.values(),
+        tables=flow.described,
     output:
         flow.data_package,
     log:

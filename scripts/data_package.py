@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from evalscope_summary.columns import TABLES, Column
+from evalscope_summary.columns import Column
 from evalscope_summary.jsonfile import write_atomically
-from evalscope_summary.overview import overview_columns
-from evalscope_summary.tables import PROBLEM_COLUMNS
+from evalscope_summary.overview import columns_of
 
 _TYPES = {"text": "string", "integer": "integer", "float": "number", "boolean": "boolean"}
 _DESCRIPTIONS = {
@@ -59,11 +58,7 @@ def main() -> None:
     settings = json.loads(options.settings.read_bytes())
     resources = []
     for path in options.tables:
-        table = path.stem.rpartition("_")[2]
-        if table == "overview":
-            columns = overview_columns(path, settings["label_pattern"])
-        else:
-            columns = PROBLEM_COLUMNS if table == "problems" else TABLES[table](settings)
+        table, columns = columns_of(path, settings)
         resources.append(resource(path.name, table, columns, settings["metrics"]))
     package = {
         "profile": "tabular-data-package",

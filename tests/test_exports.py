@@ -242,9 +242,9 @@ def test_a_further_format_reads_no_run_and_repeats_no_merge(built: Project) -> N
         assert all((built.folder / target).exists() for target in targets)
 
 
-def test_a_checkout_of_its_own_makes_every_format(made: Project, tmp_path: Path) -> None:
+def test_a_checkout_of_its_own_makes_every_format(watch: Path, tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path / "a {b} 'c'")
-    project = Project(tmp_path / "project", checkout, made.watch)
+    project = Project(tmp_path / "project", checkout, watch)
     shutil.copytree(MIXED / "1.9.1", project.tree)
     project.snakemake("--config", "output=out 1/x", "formats=[csv,json,parquet,xlsx]")
     assert len(list((project.folder / "out 1").glob("x*"))) == 4 * 2 - 2 + 5

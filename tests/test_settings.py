@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from evalscope_summary.columns import GROUP_LABELS
+from evalscope_summary.columns import FORMATS, GROUP_LABELS, STATISTICS, TABLES
 from evalscope_summary.settings import WrongConfiguration, complete, schema
 
 
@@ -64,6 +64,13 @@ def test_what_is_wrong_is_named(config: dict[str, Any], named: list[str]) -> Non
 def test_truth_values_of_the_command_line_may_be_lower_case() -> None:
     assert complete({"strict": "true", "fill_percentiles": "False"})["strict"] is True
     assert complete({"strict": "true", "fill_percentiles": "False"})["fill_percentiles"] is False
+
+
+def test_formats_tables_and_statistics_of_the_schema_are_those_of_the_code() -> None:
+    values = {key: rule["items"].get("enum") for key, rule in schema()["properties"].items() if "items" in rule}
+    assert values["formats"] == list(FORMATS)
+    assert values["tables"] == ["overview", *TABLES]
+    assert values["statistics"] == list(STATISTICS)
 
 
 def test_columns_of_a_label_pattern_can_group() -> None:

@@ -74,11 +74,7 @@ class Column:
     @property
     def breaks(self) -> str:
         """The releases that changed what evalscope reports here, empty if none did."""
-        own = [
-            definition
-            for definition in formats.DEFINITIONS
-            if (self.metric in definition.percentiles if self.metric else self.name in definition.columns)
-        ]
+        own = [definition for definition in formats.DEFINITIONS if definition.covers(self.name, self.metric)]
         changes = [(b.release, b.change) for definition in own for b in definition.breaks]
         changes.sort(key=lambda change: formats.release(change[0]))
         return "; ".join(f"{release}: {change}" for release, change in changes)
@@ -398,8 +394,8 @@ _LAST_METRICS = (
 
 PERFORMANCE = frozenset(
     column.name
-    for column in (*(BY_NAME[name] for name in (*_FIRST_METRICS, *_LAST_METRICS)), *STANDARD, *FURTHER)
-    if (column.metric or column.keys) and column.type == "float" and column.name not in GROUP_LABELS
+    for column in BY_NAME.values()
+    if column.keys and column.type == "float" and column.name not in GROUP_LABELS
 )
 """The columns that `metrics: recomputed` takes from the request rows, or leaves empty."""
 

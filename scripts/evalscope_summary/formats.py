@@ -407,6 +407,10 @@ class Definition:
     percentiles: tuple[str, ...]
     breaks: tuple[Break, ...]
 
+    def covers(self, column: str, metric: str) -> bool:
+        """Whether a column is of this metric; `metric` is that of a percentile column, else empty."""
+        return metric in self.percentiles if metric else column in self.columns
+
 
 DEFINITIONS: tuple[Definition, ...] = (
     Definition(
@@ -486,6 +490,9 @@ DEFINITIONS: tuple[Definition, ...] = (
 
 # --- arguments that change the workload --------------------------------------------------------------------------
 
+LIMITS = ("min_tokens", "min_prompt_length", "max_prompt_length", "prefix_length")
+"""Arguments that are labels, which `dataset_args` (from 1.9.1) may hold too."""
+
 CHAT_TEMPLATE = "apply_chat_template"
 
 WORKLOAD_ARGUMENTS: Mapping[str, Any] = {
@@ -529,7 +536,5 @@ DATASET_ARGUMENTS: Mapping[str, Any] = {
     "chars_per_token": 3.0,
 }
 
-OTHER_DATASET_ARGUMENTS = frozenset(
-    {"min_prompt_length", "max_prompt_length", "prefix_length", "min_tokens", "num_workers"}
-)
+OTHER_DATASET_ARGUMENTS = frozenset({*LIMITS, "num_workers"})
 """What `dataset_args` may hold besides and is no difference here: labels, and a setting of the client."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import formats
-from .columns import BY_NAME, GROUP_LABELS, PERCENTILE_COLUMNS, pattern_columns
+from .columns import BY_NAME, GROUP_LABELS, pattern_columns
 from .problems import Problem
 from .tables import Merged, Row, natural
 
@@ -117,10 +117,7 @@ def mixed_definitions(rows: Sequence[Row], recomputed: bool) -> Problem | None:
     windows = [formats.Window(*release) for release in releases]
     found = []
     for definition in formats.DEFINITIONS:
-        columns = [
-            *(column for column in definition.columns if column in BY_NAME),
-            *(column for (_, metric), column in PERCENTILE_COLUMNS.items() if metric in definition.percentiles),
-        ]
+        columns = [column.name for column in BY_NAME.values() if definition.covers(column.name, column.metric)]
         broken = []
         for change in definition.breaks:
             if recomputed and not change.measured:

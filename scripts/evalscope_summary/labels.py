@@ -128,7 +128,7 @@ def workload_arguments(args: Mapping[str, Any]) -> dict[str, str]:
     }
     found = {}
     for field, default in formats.WORKLOAD_ARGUMENTS.items():
-        value = rest if field == "dataset_args" else own.get(field, args.get(field))
+        value = rest if field == "dataset_args" else argument(args, field)
         if value is None:
             continue
         if isinstance(value, str) and (field == "tokenizer_path" or value.startswith("@")):

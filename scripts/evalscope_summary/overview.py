@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from .columns import BY_NAME, COUNT, SUCCESS_SHARE, Column, pattern_columns, statistic_column
+from .columns import BY_NAME, COUNT, SUCCESS_SHARE, TABLES, Column, pattern_columns, statistic_column
 from .groups import groups, label_names
 from .problems import Problem
-from .tables import Row, csv_header, read_csv
+from .tables import PROBLEM_COLUMNS, Row, csv_header, read_csv
 
 if TYPE_CHECKING:
     import polars as pl  # takes long to import; the columns alone are needed without it
@@ -93,6 +93,19 @@ def _columns(labels: Sequence[str], label_pattern: str) -> tuple[Column, ...]:
         *(statistic_column(BY_NAME[name], statistic) for name in _AVERAGES for statistic in ("avg", "std")),
         *(statistic_column(BY_NAME[name], "avg") for name in _PERCENTILES),
     )
+
+
+def columns_of(path: Path, settings: Mapping[str, Any]) -> tuple[str, tuple[Column, ...]]:
+    """Which table a CSV file of ours is, by its name, and its columns.
+
+    Args:
+        path: such as `summary_raw.csv`.
+        settings: `columns.COLUMN_SETTINGS`.
+    """
+    table = path.stem.rpartition("_")[2]
+    if table == "overview":
+        return table, overview_columns(path, settings["label_pattern"])
+    return table, PROBLEM_COLUMNS if table == "problems" else TABLES[table](settings)
 
 
 def overview_columns(path: Path, label_pattern: str) -> tuple[Column, ...]:

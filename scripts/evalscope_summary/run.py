@@ -227,7 +227,7 @@ class _Reading:
 
     def number(self, file: str, key: str, value: Any) -> float | None:
         """A metric in the column's unit; None for a sentinel, and for what can't be one, which is noted."""
-        if type(value) is float and 0 <= value < math.inf:
+        if type(value) is float and 0 <= value < math.inf:  # what nearly all are
             return value / formats.divisor(key)
         if value is None:
             return None
@@ -283,7 +283,7 @@ class _Reading:
         low, high = limits if isinstance(limits, list) and len(limits) == 2 else (None, limits)
         self.set("max_tokens", self.count(formats.ARGS, "max_tokens", high))
         self.set("max_tokens_low", self.count(formats.ARGS, "max_tokens", low))
-        for field_ in ("min_tokens", "min_prompt_length", "max_prompt_length", "prefix_length"):
+        for field_ in formats.LIMITS:
             limit = self.count(formats.ARGS, field_, labels.argument(args, field_), unlimited=(0,))
             unlimited = field_ == "max_prompt_length" and (limit or 0) >= formats.PROMPT_LENGTH_UNLIMITED
             self.set(field_, None if unlimited else limit)
@@ -356,17 +356,12 @@ class _Reading:
         for percent, row in self.percentile_rows.items():
             if names != (names := list(row)):  # all rows of a file have the same keys
                 found = ((metric, formats.percentile_key(metric, row)) for metric in formats.PERCENTILE_KEYS)
-                keys = [(metric, key, formats.divisor(key)) for metric, key in found if key is not None]
-            for metric, key, divisor in keys:
+                keys = [(metric, key) for metric, key in found if key is not None]
+            for metric, key in keys:
                 value = row[key]
                 pair = (percent, metric)
-                number: float | None
-                if type(value) is float and value > 0 and value < math.inf:  # what nearly all are
-                    number = value / divisor
-                elif isinstance(value, float) and math.isnan(value):
-                    number = None
-                else:
-                    number = self.number(formats.PERCENTILE, key, value)
+                is_nan = isinstance(value, float) and math.isnan(value)
+                number = None if is_nan else self.number(formats.PERCENTILE, key, value)
                 self.reported[pair] = None if number is None else float(value)
                 if number is not None:
                     self.set_percentile(self.values, pair, number)

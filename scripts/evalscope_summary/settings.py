@@ -79,6 +79,8 @@ def _added_columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
             f"configuration: 'label_pattern' {settings['label_pattern']!r} has no named group: write (?P<name>…) around"
             " what makes a column"
         )
+    if not names:
+        return ()
     stats = stats_columns({"columns": "all", "statistics": STATISTICS, "label_pattern": ""})
     taken = set(BY_NAME) | {column.name for column in (*stats, SUCCESS_SHARE)}
     for name in names:

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from .columns import GROUP_LABELS, STATS_HEAD, STATS_TAIL, metric_columns, pattern_columns
+from .columns import COUNT, metric_columns
 from .groups import Group, groups, label_names
 from .tables import Row
 
@@ -19,10 +19,8 @@ def statistics(raw: pl.DataFrame, settings: Mapping[str, Any]) -> list[Row]:
     """
     found = groups(raw.select(label_names(settings)).rows(named=True), settings)
     metrics = [column.name for column in metric_columns(settings["columns"])]
-    names = [name for name in (*STATS_HEAD, *STATS_TAIL) if name in GROUP_LABELS]
-    names += [column.name for column in pattern_columns(settings["label_pattern"])]
     return [
-        {name: group.labels[name] for name in names} | {"count": len(group.rows)} | cells
+        {**group.labels, COUNT.name: len(group.rows), **cells}
         for group, cells in zip(found, of_groups(raw, found, metrics, settings["statistics"]), strict=True)
     ]
 

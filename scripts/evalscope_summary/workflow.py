@@ -56,7 +56,7 @@ class Flow:
         self.data_package = f"{self.output}.datapackage.json"
         self.overview = [self.table("overview", "csv"), self.table("overview", "md")]
         self.targets = self._targets()
-        self.described = {table: self.table(table, "csv") for table in (*config["tables"], "problems")}
+        self.described = [self.table(table, "csv") for table in (*config["tables"], "problems")]
         self._overview_before = self._overview_date()
 
     def _targets(self) -> list[str]:
