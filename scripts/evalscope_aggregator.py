@@ -78,7 +78,7 @@ def read_all(root: str, runs: dict[str, Signature], fill: bool) -> Iterator[Reco
     """Read runs with all cores; yields their records in the order of `runs`."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
     count = len(runs)
-    arguments = ([Path(root)] * count, runs.keys(), runs.values(), [fill] * count, [False] * count)
+    arguments = ([root] * count, runs.keys(), runs.values(), [fill] * count, [False] * count)
     if cores == 1 or count <= _CHUNK:
         yield from map(read_run, *arguments)
         return

@@ -157,4 +157,4 @@ def test_without_a_prompt_words_in_names_say_how_long_it_is(
     ],
 )
 def test_data_set_arguments_override_the_general_ones(args: dict[str, Any], expected: Any) -> None:
-    assert labels.argument(args, "min_tokens") == expected
+    assert labels.with_dataset_args(args).get("min_tokens") == expected

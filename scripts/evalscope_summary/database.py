@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from . import formats
 from .jsonfile import parse
@@ -70,6 +69,8 @@ FOR_PERCENTILES = frozenset({*_NUMBERS, *_INTERVALS})
 FOR_RECOMPUTING = frozenset({*_TIMES, *_NUMBERS, *_INTERVALS} - {"time_per_output_token", "chunk_time"})
 """The columns that `metrics: recomputed` comes from."""
 
+_columns: dict[tuple[str], frozenset[str]] = {}  # what made a table `result` → its columns; the same in most runs
+
 _PART = 2**18  # intervals, or requests, that are handed over at a time
 
 
@@ -97,7 +98,7 @@ class Rows:
 
 
 @contextmanager
-def connect(folder: Path) -> Iterator[sqlite3.Connection]:
+def connect(folder: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     """Open a run's database for reading without writing anything into its folder.
 
     With a journal beside it, or in WAL mode, SQLite would have to write there; then a copy with its side files is
@@ -135,13 +136,13 @@ def totals(connection: sqlite3.Connection) -> Totals:
         UnreadableDatabase: there is no table `result`, or it lacks column `success`.
         sqlite3.Error: the file is damaged (`connect` turns it into UnreadableDatabase).
     """
-    named = connection.execute(
-        "SELECT p.name FROM sqlite_master AS m, pragma_table_info('result') AS p"
-        " WHERE m.name = 'result' AND m.type = 'table'"
-    )
-    columns = frozenset(name for (name,) in named)
-    if not columns:
+    made = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'result' AND type = 'table'").fetchone()
+    if not made:
         raise UnreadableDatabase("it has no table `result`")
+    if made not in _columns:
+        named = connection.execute("SELECT name FROM pragma_table_info('result')")
+        _columns[made] = frozenset(name for (name,) in named)
+    columns = _columns[made]
     if "success" not in columns:
         raise UnreadableDatabase("its table `result` has no column `success`")
     memory = "max_gpu_memory_cost" if "max_gpu_memory_cost" in columns else "NULL"

@@ -8,7 +8,7 @@ by the keys and columns that are there.
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,7 +141,7 @@ def percentile_label(text: Any) -> int | None:
     return _PERCENTS.get(text) if isinstance(text, str) else None
 
 
-def first_key(keys: Iterable[str], content: Mapping[str, Any]) -> str | None:
+def first_key(keys: Iterable[str], content: Container[str]) -> str | None:
     """The first of several spellings of a key that is there."""
     for key in keys:
         if key in content:
@@ -149,8 +149,8 @@ def first_key(keys: Iterable[str], content: Mapping[str, Any]) -> str | None:
     return None
 
 
-def percentile_key(metric: str, row: Mapping[str, Any]) -> str | None:
-    """The key under which a percentile row holds `metric`, or None.
+def percentile_key(metric: str, row: Container[str]) -> str | None:
+    """The key under which a percentile row with these keys holds `metric`, or None.
 
     From 0.8.1 to 0.13.2 `TPOT (s)` holds inter-token latencies; those releases have no `ITL (s)` beside it.
     """

@@ -1,10 +1,10 @@
 """Reading the JSON that evalscope writes, and writing our own."""
 
 import contextlib
+import errno
 import json
 import os
 import stat
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -38,21 +38,33 @@ def _decode(data: bytes) -> str:
         return data.decode("gb18030")
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # opening a FIFO would wait for a writer
+def read_bytes(path: str) -> bytes:
+    """The bytes of a regular file, for which one call nearly always is enough.
+
+    Raises:
+        OSError: it can't be opened, or is no regular file; EINVAL for the latter.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a FIFO would wait for a writer
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        data = os.read(descriptor, status.st_size + 1)
+        while len(data) != status.st_size and (more := os.read(descriptor, 2**20)):
+            data += more
+        return data
+    finally:
+        os.close(descriptor)
 
 
-def read(path: Path) -> tuple[Any, bytes]:
+def read(path: str) -> tuple[Any, bytes]:
     """Read a JSON file: its content, and its bytes.
 
     Raises:
         UnreadableJson: with the reason.
     """
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise UnreadableJson("it is not a regular file")
-            data = file.read()
+        data = read_bytes(path)
     except OSError as error:
         raise UnreadableJson(f"it can't be opened: {error.strerror}") from error
     if not data:
@@ -69,9 +81,10 @@ def read(path: Path) -> tuple[Any, bytes]:
         raise UnreadableJson(str(error)) from error
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that nobody ever sees half of it: into a temporary file beside it, then renamed."""
-    temporary = f"{path.parent}/.{path.name}.{os.getpid()}.tmp"
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(data)

@@ -93,12 +93,10 @@ def _length_word(last: str, dataset_file: str) -> str | None:
     return None
 
 
-def argument(args: Mapping[str, Any], field: str) -> Any:
-    """A data set argument: `dataset_args` (from 1.9.1) overrides the field of the same name."""
+def with_dataset_args(args: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Arguments in which those of `dataset_args` (from 1.9.1) override the fields of the same name."""
     own = args.get("dataset_args")
-    if isinstance(own, dict) and own.get(field) is not None:
-        return own[field]
-    return args.get(field)
+    return {**args, **{k: v for k, v in own.items() if v is not None}} if isinstance(own, dict) and own else args
 
 
 def workload_arguments(args: Mapping[str, Any]) -> dict[str, str]:
@@ -126,10 +124,11 @@ def workload_arguments(args: Mapping[str, Any]) -> dict[str, str]:
         and key not in formats.WORKLOAD_ARGUMENTS
         and not _is_default(value, formats.DATASET_ARGUMENTS.get(key))
     }
+    given = {**with_dataset_args(args), "dataset_args": rest}
     found = {}
     for field, default in formats.WORKLOAD_ARGUMENTS.items():
-        value = rest if field == "dataset_args" else argument(args, field)
-        if value is None:
+        value = given.get(field)
+        if value is None or value is default:  # what nearly all are
             continue
         if isinstance(value, str) and (field == "tokenizer_path" or value.startswith("@")):
             value = file_name(value)
@@ -137,9 +136,14 @@ def workload_arguments(args: Mapping[str, Any]) -> dict[str, str]:
             url = args.get("url")
             default = isinstance(url, str) and re.split("[?#]", url)[0].rstrip("/").endswith("chat/completions")
         if not _is_default(value, default):
-            text = json.dumps(json.loads(json.dumps(value), parse_int=float), sort_keys=True)  # 1 and 1.0 are one
-            found[field] = hashlib.sha256(text.encode()).hexdigest()[:12]
+            found[field] = _digest(json.dumps(value))
     return found
+
+
+@functools.lru_cache(1000)
+def _digest(text: str) -> str:
+    text = json.dumps(json.loads(text, parse_int=float), sort_keys=True)  # 1 and 1.0 are one
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _is_default(value: Any, default: Any) -> bool:

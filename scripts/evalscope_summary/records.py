@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -32,19 +32,18 @@ class Records:
         path = self.path(run)
         fill, recompute = inventory.fill, inventory.recompute
         try:
-            with open(path, "rb", buffering=0) as file:
-                kept = orjson.loads(file.read())
-            if _is_current(kept, inventory, run):
+            kept = orjson.loads(jsonfile.read_bytes(path))
+            if (kept["extractor"], kept["signature"]) == (inventory.extractor, inventory.runs[run]):
                 has_filled, has_recomputed = (kept["record"][part] is not None for part in ("filled", "recomputed"))
                 if has_filled >= fill and has_recomputed >= recompute:
                     return _as_record(kept["record"]), False
                 fill, recompute = fill or has_filled, recompute or has_recomputed  # going back reads nothing again
         except (OSError, ValueError, KeyError, TypeError):
             pass  # no record yet, or one that was damaged: made again
-        record = read_run(Path(inventory.root), run, inventory.runs[run], fill, recompute)
+        record = read_run(inventory.root, run, inventory.runs[run], fill, recompute)
         made = {
             "extractor": inventory.extractor,
-            "run": json.dumps(run),
+            "run": json.dumps(run),  # for people; the path may be no UTF-8
             "signature": inventory.runs[run],
             "record": _as_json(record),
         }
@@ -52,7 +51,7 @@ class Records:
         if folder not in self._made:
             os.makedirs(folder, exist_ok=True)
             self._made.add(folder)
-        jsonfile.write_atomically(Path(path), orjson.dumps(made))
+        jsonfile.write_atomically(path, orjson.dumps(made))
         return record, True
 
     def remove_others(self, inventory: Inventory, batch: int, batches: int) -> int:
@@ -74,16 +73,10 @@ class Records:
         return removed
 
 
-def _is_current(kept: Mapping[str, Any], inventory: Inventory, run: str) -> bool:
-    made_from = (kept["extractor"], kept["signature"], kept["run"])
-    return made_from == (inventory.extractor, inventory.runs[run], json.dumps(run))
-
-
 _PROBLEMS = tuple(field.name for field in fields(Record) if field.name.endswith("problems"))
 
 
 def _as_json(record: Record) -> dict[str, Any]:
-    # the path may be no UTF-8; the record is found by its hash, and problems show it printably
     content = {key: value for key, value in vars(record).items() if key != "run"}
     return content | {name: [tuple(problem) for problem in content[name]] for name in _PROBLEMS}
 

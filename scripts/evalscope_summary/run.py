@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from os import PathLike
 from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ _MEANS = {
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
 }
+_NUMBERS, _ORDINARY = (float, int), 1e15  # nearly all values are numbers of this size, and need no closer look
 _SHOWN = 40  # characters of a wrong value that a message quotes
 
 
@@ -78,7 +80,7 @@ class Record:
         self.problems.append(self.problem(severity, code, file, message))
 
 
-def read_run(root: Path, run: str, present: Iterable[str], fill: bool, recompute: bool) -> Record:
+def read_run(root: str | PathLike[str], run: str, present: Iterable[str], fill: bool, recompute: bool) -> Record:
     """Read a run folder. Bad input becomes problems of the record, never an exception.
 
     Args:
@@ -89,13 +91,13 @@ def read_run(root: Path, run: str, present: Iterable[str], fill: bool, recompute
         recompute: compute all performance cells from the request rows.
     """
     record = Record(run)
-    _read_run(record, root / run, set(present), fill, recompute)
+    _read_run(record, f"{root}/{run}", set(present), fill, recompute)
     if record.skipped:
         record.filled, record.recomputed = {}, {}  # nothing to come back for
     return record
 
 
-def _read_run(record: Record, folder: Path, present: set[str], fill: bool, recompute: bool) -> None:
+def _read_run(record: Record, folder: str, present: set[str], fill: bool, recompute: bool) -> None:
     missing = [name for name in formats.REQUIRED_FILES if name not in present]
     if missing:
         message = (
@@ -116,9 +118,9 @@ def _read_run(record: Record, folder: Path, present: set[str], fill: bool, recom
     _Reading(record, folder, summary, args, present, digest).read(fill, recompute)
 
 
-def _read_object(record: Record, folder: Path, name: str, digest: Any) -> dict[str, Any] | None:
+def _read_object(record: Record, folder: str, name: str, digest: Any) -> dict[str, Any] | None:
     try:
-        content, data = jsonfile.read(folder / name)
+        content, data = jsonfile.read(f"{folder}/{name}")
     except jsonfile.UnreadableJson as error:
         record.note("skipped", "unreadable-json", name, f"{error}; copy it again, or run the test again")
         return None
@@ -141,7 +143,7 @@ class _Reading:
     def __init__(
         self,
         record: Record,
-        folder: Path,
+        folder: str,
         summary: Mapping[str, Any],
         args: Mapping[str, Any],
         present: set[str],
@@ -197,7 +199,7 @@ class _Reading:
             return self.find_window(None)
         fill, recompute = fill and record.filled is None, recompute and record.recomputed is None
         concerned = [record.problems]
-        window = self.find_window(None)
+        window = None
         try:
             with connect(self.folder) as connection:
                 found = totals(connection)
@@ -213,7 +215,7 @@ class _Reading:
                 problems.append(record.problem("warning", "unreadable-database", formats.DATABASE, message))
             record.filled = {} if fill else record.filled
             record.recomputed = {} if recompute else record.recomputed
-        return window
+        return window or self.find_window(None)
 
     # --- single values ---
 
@@ -227,8 +229,9 @@ class _Reading:
 
     def number(self, file: str, key: str, value: Any) -> float | None:
         """A metric in the column's unit; None for a sentinel, and for what can't be one, which is noted."""
-        if type(value) is float and 0 <= value < math.inf:  # what nearly all are
-            return value / formats.divisor(key)
+        if type(value) in _NUMBERS and 0 <= value < _ORDINARY:
+            ordinary: float = value / formats.divisor(key)
+            return ordinary
         if value is None:
             return None
         if not is_type(value, "float"):
@@ -283,8 +286,9 @@ class _Reading:
         low, high = limits if isinstance(limits, list) and len(limits) == 2 else (None, limits)
         self.set("max_tokens", self.count(formats.ARGS, "max_tokens", high))
         self.set("max_tokens_low", self.count(formats.ARGS, "max_tokens", low))
+        given = labels.with_dataset_args(args)
         for field_ in formats.LIMITS:
-            limit = self.count(formats.ARGS, field_, labels.argument(args, field_), unlimited=(0,))
+            limit = self.count(formats.ARGS, field_, given.get(field_), unlimited=(0,))
             unlimited = field_ == "max_prompt_length" and (limit or 0) >= formats.PROMPT_LENGTH_UNLIMITED
             self.set(field_, None if unlimited else limit)
         for column in _REQUESTED:
@@ -333,7 +337,7 @@ class _Reading:
         if name not in self.present:
             return
         try:
-            content, data = jsonfile.read(self.folder / name)
+            content, data = jsonfile.read(f"{self.folder}/{name}")
         except jsonfile.UnreadableJson as error:
             self.percentiles_readable = False
             self.record.note("warning", "unreadable-json", name, f"{error}; its percentiles are not in the table")
@@ -352,19 +356,20 @@ class _Reading:
         """The cells of the percentile file, and what it reports in its own unit."""
         if self.values.get("succeeded") == 0:
             return
-        names: list[str] = []
+        reported, values = self.reported, self.values
         for percent, row in self.percentile_rows.items():
-            if names != (names := list(row)):  # all rows of a file have the same keys
-                found = ((metric, formats.percentile_key(metric, row)) for metric in formats.PERCENTILE_KEYS)
-                keys = [(metric, key) for metric, key in found if key is not None]
-            for metric, key in keys:
+            for pair, key, divisor, column in _percentile_cells(percent, tuple(row), self.input_only):
                 value = row[key]
-                pair = (percent, metric)
+                if type(value) in _NUMBERS and 0 < value < _ORDINARY:
+                    reported[pair] = value
+                    if column:
+                        values[column] = value / divisor
+                    continue
                 is_nan = isinstance(value, float) and math.isnan(value)
                 number = None if is_nan else self.number(formats.PERCENTILE, key, value)
-                self.reported[pair] = None if number is None else float(value)
+                reported[pair] = None if number is None else float(value)
                 if number is not None:
-                    self.set_percentile(self.values, pair, number)
+                    self.set_percentile(values, pair, number)
 
     def set_percentile(self, values: Values, pair: tuple[int, str], number: float) -> None:
         """Set a percentile cell, unless it means "not applicable" or there is no such column."""
@@ -520,6 +525,22 @@ class _Reading:
             )
         elif not any(key in self.summary for key in formats.SUMMARY_KEYS["total_throughput"]):
             self.set("total_throughput", derived.get("total_throughput"))
+
+
+@functools.lru_cache(1000)
+def _percentile_cells(
+    percent: int, names: tuple[str, ...], input_only: bool
+) -> tuple[tuple[tuple[int, str], str, float, str | None], ...]:
+    """What a row of `benchmark_percentile.json` with these keys holds: (percentile, metric), the key of the value,
+    what it is divided by, and its column; None where it has none, or does not apply."""
+    cells = []
+    for metric in formats.PERCENTILE_KEYS:
+        key = formats.percentile_key(metric, names)
+        if key is not None:
+            applies = not (input_only and metric in formats.GENERATION_PERCENTILES)
+            column = PERCENTILE_COLUMNS.get((percent, metric)) if applies else None
+            cells.append(((percent, metric), key, formats.divisor(key), column))
+    return tuple(cells)
 
 
 def _label(row: Mapping[str, Any]) -> int | None:

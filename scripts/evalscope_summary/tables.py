@@ -47,8 +47,8 @@ def natural(text: str | None) -> tuple[Any, ...]:
 def assemble(record: Record, settings: Mapping[str, Any]) -> Row:
     """The row of a record under the settings that apply when tables are made (`columns.MERGE_SETTINGS`)."""
     row = dict(record.values)
-    if settings["fill_percentiles"]:
-        row.update(record.filled or {})
+    if settings["fill_percentiles"] and record.filled:
+        row.update(record.filled)
     if settings["metrics"] == "recomputed":
         row = {name: value for name, value in row.items() if name not in PERFORMANCE} | (record.recomputed or {})
     row["prompt_length"] = labels.prompt_length(
@@ -92,7 +92,7 @@ def merge(records: Iterable[Record], settings: Mapping[str, Any]) -> Merged:
             problems.extend(record.fill_problems)
         problems.extend(record.recompute_problems if settings["metrics"] == "recomputed" else record.reported_problems)
         row = assemble(record, settings)
-        key = tuple(natural(row.get(column)) for column in ("config", "timestamp", "run"))
+        key = (natural(row.get("config")), row.get("timestamp") or "", natural(row.get("run")))
         rows.append((key, row, record.fingerprint))
         arguments[row.get("run", "")] = record.arguments
     rows.sort(key=lambda item: item[0])
@@ -113,13 +113,13 @@ def sort_problems(problems: Iterable[Problem]) -> list[Problem]:
 _TO_QUOTE = re.compile('[",\r\n]')
 
 
-def _text_cell(value: Any) -> str:
+@functools.lru_cache(10_000)
+def _text_cell(value: str | bool | None) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    text: str = value
-    return '"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text
+    return '"' + value.replace('"', '""') + '"' if _TO_QUOTE.search(value) else value
 
 
 def csv_bytes(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> bytes:
