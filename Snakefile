@@ -43,6 +43,11 @@ def uses_environments(workflow):
     return bool(workflow.deployment_settings and workflow.deployment_settings.deployment_method)
 
 
+def is_quiet(workflow):
+    """Whether `--quiet` asks for no progress."""
+    return not {"PROGRESS", "ALL"}.isdisjoint(quietness.name for quietness in workflow.output_settings.quiet or ())
+
+
 def tell(function, *arguments):
     """Call a function of the library; what is wrong on the user's side becomes a message without a traceback."""
     try:
@@ -62,7 +67,7 @@ BATCHES = gather.evalscope_runs("{scatteritem}")
 
 flow = library().Flow(settings, BATCHES, HERE, uses_environments(workflow))
 if workflow.is_main_process:  # a job's process parses this file too, and must not walk the tree
-    tell(flow.discover)
+    tell(flow.discover, is_quiet(workflow))
 
 
 wildcard_constraints:

@@ -3,13 +3,11 @@
 import argparse
 import gc
 import sys
-import time
 from pathlib import Path
 
 from evalscope_summary.inventory import Inventory
+from evalscope_summary.progress import Progress, is_quiet, shown
 from evalscope_summary.records import Records, extract
-
-_SAY_EVERY = 2.0  # seconds
 
 
 def main() -> None:
@@ -23,15 +21,16 @@ def main() -> None:
     records = Records(options.inventory.parent.parent / "records")
     number, batches = (int(part) for part in options.batch.split("-of-"))
     read = 0
-    said = time.monotonic()
-    for done, was_read in enumerate(extract(inventory, records), 1):
-        read += was_read
-        if time.monotonic() - said > _SAY_EVERY:
-            said = time.monotonic()
-            print(f"batch {options.batch}: {done} of {len(inventory.runs)} runs", file=sys.stderr)
+    with shown(Progress(f"batch {options.batch}", len(inventory.runs))) as progress:
+        for signature, was_read in zip(inventory.runs.values(), extract(inventory, records), strict=True):
+            progress.done += 1
+            if was_read:
+                read += 1
+                progress.size += sum(status[0] for status in signature.values() if status)
     removed = records.remove_others(inventory, number - 1, batches)
-    kept = len(inventory.runs) - read
-    print(f"batch {options.batch}: {read} runs read, {kept} unchanged, {removed} gone", file=sys.stderr)
+    if not is_quiet():
+        kept = len(inventory.runs) - read
+        print(f"batch {options.batch}: {read} runs read, {kept} unchanged, {removed} gone", file=sys.stderr)
 
 
 if __name__ == "__main__":

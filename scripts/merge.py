@@ -4,13 +4,24 @@ import argparse
 import gc
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from evalscope_summary.columns import raw_columns
 from evalscope_summary.groups import PatternMatchesNothing, check_patterns, warnings
 from evalscope_summary.inventory import Inventory
+from evalscope_summary.progress import Progress, is_quiet, shown
 from evalscope_summary.records import Records
+from evalscope_summary.run import Record
 from evalscope_summary.tables import merge, sort_problems, write_csv, write_problems
+
+
+def all_records(records: Records, inventories: list[Inventory], progress: Progress) -> Iterator[Record]:
+    """The records of all runs, counted."""
+    for inventory in inventories:
+        for run in inventory.runs:
+            yield records.get(inventory, run)[0]
+            progress.done += 1
 
 
 def main() -> None:
@@ -25,7 +36,8 @@ def main() -> None:
     settings = json.loads(options.settings.read_bytes())
     records = Records(options.inventories[0].parent.parent / "records")
     inventories = [Inventory.load(path) for path in options.inventories]
-    made = merge((records.get(inventory, run)[0] for inventory in inventories for run in inventory.runs), settings)
+    with shown(Progress("merging", sum(len(inventory.runs) for inventory in inventories))) as progress:
+        made = merge(all_records(records, inventories, progress), settings)
     try:
         check_patterns(made.rows, settings)
     except PatternMatchesNothing as error:
@@ -35,10 +47,9 @@ def main() -> None:
     write_csv(options.raw, raw_columns(settings), made.rows)
     write_problems(options.problems, problems)
     skipped = sum(problem.severity == "skipped" for problem in problems)
-    print(f"{len(made.rows)} runs", end="", file=sys.stderr)
-    if problems:
-        print(f"; {len(problems)} problems ({skipped} skipped), see {options.problems}", end="", file=sys.stderr)
-    print(file=sys.stderr)
+    if problems or not is_quiet():
+        wrong = f"; {len(problems)} problems ({skipped} skipped), see {options.problems}" if problems else ""
+        print(f"{len(made.rows)} runs{wrong}", file=sys.stderr)
 
 
 if __name__ == "__main__":

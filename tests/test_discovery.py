@@ -10,6 +10,7 @@ import pytest
 from evalscope_summary import formats
 from evalscope_summary.discovery import MissingTree, Tree, discover
 from evalscope_summary.problems import Problem
+from evalscope_summary.progress import Progress
 
 TS = "20251129_135846"
 
@@ -379,6 +380,6 @@ def test_a_problem_of_a_name_that_is_no_utf8_can_be_printed(tmp_path: Path) -> N
 def test_progress_counts_the_runs(tmp_path: Path) -> None:
     for name in "abc":
         put(tmp_path / name)
-    counts: list[int] = []
-    discover(str(tmp_path), progress=counts.append)
-    assert counts == [1, 2, 3]
+    progress = Progress("finding runs")
+    discover(str(tmp_path), progress=progress)
+    assert progress.done == 3

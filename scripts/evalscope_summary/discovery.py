@@ -3,12 +3,13 @@
 import gc
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from . import formats
 from .problems import Problem, printable
+from .progress import Progress
 
 Signature = dict[str, list[int]]
 """Source file → [size in bytes, mtime in ns]; an empty list where it is no regular file that can be asked."""
@@ -34,9 +35,7 @@ class Tree:
     problems: dict[str, Problem] = field(default_factory=dict)
 
 
-def discover(
-    root: str, exclude: Sequence[str] = (), own: Sequence[str] = (), progress: Callable[[int], None] | None = None
-) -> Tree:
+def discover(root: str, exclude: Sequence[str] = (), own: Sequence[str] = (), progress: Progress | None = None) -> Tree:
     """Walk a results tree.
 
     Hidden folders, those of other tools (`formats.FOREIGN_FOLDERS`) and our own are not entered. Symlinked folders
@@ -46,7 +45,7 @@ def discover(
         root: the results tree.
         exclude: glob patterns on paths below the tree (`*` matches `/` too); what matches is left out with all in it.
         own: paths of folders that this workflow writes to.
-        progress: is called with the number of runs so far, now and then.
+        progress: counts the runs.
 
     Raises:
         MissingTree: `root` can't be listed.
@@ -66,14 +65,12 @@ def discover(
 
 
 class _Walk:
-    def __init__(
-        self, root: str, exclude: Sequence[str], own: Sequence[str], progress: Callable[[int], None] | None
-    ) -> None:
+    def __init__(self, root: str, exclude: Sequence[str], own: Sequence[str], progress: Progress | None) -> None:
         self.root = root
         self.exclude = exclude
         real_root = os.path.realpath(root)
         self.own = frozenset(os.path.relpath(os.path.realpath(path), real_root) for path in own)
-        self.progress = progress
+        self.progress = progress or Progress("")
         self.tree = Tree()
         self.logs: list[str] = []
 
@@ -122,8 +119,7 @@ class _Walk:
             return []
         if not signature.keys().isdisjoint(formats.RUN_FILES):
             self.tree.runs[path] = signature
-            if self.progress:
-                self.progress(len(self.tree.runs))
+            self.progress.done += 1
         elif agentx:
             message = "AgentX scenarios have other metrics, which these tables have no columns for"
             self.note(path, "unknown-format", formats.AGENTX, message)

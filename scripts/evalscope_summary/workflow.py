@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import discovery, settings
+from . import discovery, progress, settings
 from .columns import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, TABLES
 from .inventory import ConflictingUse, WorkFolder, inventories, sources_digest
 
@@ -101,14 +101,18 @@ class Flow:
         command = f"{shlex.quote(python)} {shlex.quote(os.path.join(self.checkout, 'scripts', name))}"
         return f"{literal(command)} {arguments} 2>&1 | tee {{log:q}} >&2"
 
-    def discover(self) -> None:
+    def discover(self, quiet: bool) -> None:
         """Find the runs, and write the inventories and settings that changed.
+
+        Args:
+            quiet: here and in the jobs, say only what is wrong.
 
         Raises:
             MissingTree: there is no results tree.
             EmptyTree: there is no run in it, although there are records of runs.
             ConflictingUse: another use of the workflow in this process wants other contents.
         """
+        progress.choose(quiet)
         config = self.config
         files = [self.folder.inventory(batch) for batch in self.batches]
         rule_settings = {
@@ -123,7 +127,8 @@ class Flow:
         if not self.folder.lock([*files, *rule_settings]):
             print("evalscope-summary: another run is under way here; using the runs that it found", file=sys.stderr)
             return
-        tree = discovery.discover(config["results_dir"], config["exclude"], (config["work_dir"],))
+        with progress.shown(progress.Progress("finding runs")) as found_so_far:
+            tree = discovery.discover(config["results_dir"], config["exclude"], (config["work_dir"],), found_so_far)
         if not tree.runs and not config["allow_empty"] and self.folder.has_records():
             raise EmptyTree(
                 f"no run was found below {config['results_dir']!r}, but there were runs before: is a share not mounted?"
