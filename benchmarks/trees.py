@@ -103,10 +103,10 @@ def make_tree(tree: Path, runs: int, release: str = "1.4.0", requests: int = 20,
         own = (
             vary(summary, factor)
             | counts
-            | {key: test for key in summary if key in ("Concurrency", "Number of concurrency")}
+            | {key: test + 1 for key in summary if key in ("Concurrency", "Number of concurrency")}
         )
         files = {
-            "benchmark_args.json": args | {"parallel": test},
+            "benchmark_args.json": args | {"parallel": test + 1},
             "benchmark_summary.json": own,
             "benchmark_percentile.json": vary(percentiles, factor),
         }
