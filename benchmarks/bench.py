@@ -337,15 +337,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="evalscope-summary-bench-") as temporary:
         bench = Bench((options.folder or Path(temporary)).resolve(), options.cores)
         results = [measure(case, bench, options.repeats) for case in tqdm(chosen, unit="case", file=sys.stderr)]
-    found = machine()
-    print(
-        f"{found['cores']} cores, {found['memory_gib']} GiB, Python {found['python']}, medians of {options.repeats}\n"
-    )
-    print(table(results))
-    if options.json:
-        options.json.write_text(
-            json.dumps({"machine": found, "repeats": options.repeats, "results": results}, indent=2)
+        found = machine()
+        print(
+            f"{found['cores']} cores, {found['memory_gib']} GiB, Python {found['python']}, medians of {options.repeats}\n"
         )
+        print(table(results))
+        if options.json:
+            options.json.write_text(
+                json.dumps({"machine": found, "repeats": options.repeats, "results": results}, indent=2)
+            )
 
 
 if __name__ == "__main__":
