@@ -110,10 +110,12 @@ rule merge:
         local(flow.log("merge")),
     conda:
         flow.environment
+    threads: 4
     shell:
         flow.program(
             "merge.py",
-            "{input.settings:q} {input.inventories:q} --raw {output.raw:q} --problems {output.problems:q}",
+            "{input.settings:q} {input.inventories:q} --raw {output.raw:q} --problems {output.problems:q}"
+            " --threads {threads}",
         )
 
 

@@ -338,9 +338,8 @@ def main() -> None:
         bench = Bench((options.folder or Path(temporary)).resolve(), options.cores)
         results = [measure(case, bench, options.repeats) for case in tqdm(chosen, unit="case", file=sys.stderr)]
         found = machine()
-        print(
-            f"{found['cores']} cores, {found['memory_gib']} GiB, Python {found['python']}, medians of {options.repeats}\n"
-        )
+        size = f"{found['cores']} cores, {found['memory_gib']} GiB, Python {found['python']}"
+        print(f"{size}, medians of {options.repeats}\n")
         print(table(results))
         if options.json:
             options.json.write_text(

@@ -18,7 +18,7 @@ from evalscope_summary.discovery import MissingTree, Signature, discover
 from evalscope_summary.groups import warnings
 from evalscope_summary.run import Record, read_run
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import WRITERS, frame, merge, sort_problems, write_problems
+from evalscope_summary.tables import WRITERS, entries, frame, merge, sort_problems, write_problems
 
 MESSAGES = {
     "en": {
@@ -109,7 +109,7 @@ def main() -> int:
     records = []
     for record in _with_progress(read_all(options.results_dir, runs, settings["fill_percentiles"]), len(runs), say):
         records.append(record)
-    merged = merge(records, settings)
+    merged = merge([entries(records, settings)])
     rows = merged.rows
     problems = sort_problems([*merged.problems, *warnings(merged, settings), *tree.problems.values()])
     path = Path(f"{options.output}_problems.csv")

@@ -27,7 +27,7 @@ from evalscope_summary.groups import warnings  # noqa: E402
 from evalscope_summary.run import read_run  # noqa: E402
 from evalscope_summary.settings import complete  # noqa: E402
 from evalscope_summary.stats import statistics  # noqa: E402
-from evalscope_summary.tables import frame, merge, sort_problems, write_csv, write_problems  # noqa: E402
+from evalscope_summary.tables import entries, frame, merge, sort_problems, write_csv, write_problems  # noqa: E402
 
 MIXED = Path(__file__).parent / "fixtures" / "trees" / "mixed"
 """Ten small real run folders of six releases: two pairs of repeats, one run without a success, one that was killed."""
@@ -287,7 +287,7 @@ def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> d
     found = discover(str(tree), config["exclude"])
     fill, recompute = config["fill_percentiles"], config["metrics"] == "recomputed"
     records = [read_run(tree, run, signature, fill, recompute) for run, signature in found.runs.items()]
-    merged = merge(records, config)
+    merged = merge([entries(records, config)])
     path = scratch / "table.csv"
     made = {}
     write_csv(path, raw_columns(config), merged.rows)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from evalscope_summary import discovery, formats, groups, labels, tables
-from evalscope_summary.columns import BY_NAME
+from evalscope_summary.columns import PERFORMANCE
 from evalscope_summary.groups import PatternMatchesNothing, mixed_arguments, mixed_definitions
 from evalscope_summary.problems import Problem
 from evalscope_summary.run import Record, read_run
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import Row
+from evalscope_summary.tables import Entry, Row
 
 RUNS = Path(__file__).parent / "fixtures" / "runs"
 
@@ -84,7 +84,7 @@ def test_runs_on_both_sides_of_a_break_are_a_warning(name: str, release: str, co
         ([run_of("1.9.1", "1.10.0", "turns"), run_of("1.10.0", "1.11.1", "turns")], "no break of that metric"),
         ([run_of("1.9.1", "1.10.0", "ttft"), run_of("1.10.0", "1.11.1", "latency")], "no metric on both sides"),
         ([run_of("1.3.0", "1.4.0", "output_throughput"), run_of("1.4.0", "1.4.1", "output_throughput")], "corrected"),
-        ([run_of("1.14.1", None, *BY_NAME), run_of("1.13.0", "1.14.0", *BY_NAME)], "no break after 1.13.0"),
+        ([run_of("1.14.1", None, *PERFORMANCE), run_of("1.13.0", "1.14.0", *PERFORMANCE)], "no break after 1.13.0"),
     ],
 )
 def test_runs_that_compare_or_may_compare_are_none(rows: list[Row], why: str) -> None:
@@ -106,6 +106,10 @@ def test_a_metric_is_named_once_with_all_its_breaks() -> None:
 
 def digests(**args: Any) -> dict[str, str]:
     return labels.workload_arguments(args)
+
+
+def entry(run: str, **args: Any) -> Entry:
+    return Entry({"run": run}, frozenset(), None, "", digests(**args))
 
 
 CHAT = {"url": "http://host/v1/chat/completions"}
@@ -160,20 +164,19 @@ def test_what_releases_write_differently_for_one_thing_is_one_thing(one: Any, ot
     ],
 )
 def test_what_changes_the_workload_is_named(one: Any, other: Any, field: str) -> None:
-    arguments = {"r0": digests(**one), "r1": digests(**other), "r2": digests(**one)}
-    problem = mixed_arguments(group({}, {}, {}), arguments)
+    problem = mixed_arguments([entry("r0", **one), entry("r1", **other), entry("r2", **one)])
     assert problem is not None
     assert problem[:4] == ("warning", "mixed-arguments", "r0", formats.ARGS)
     assert f"differs in {field}: " in problem.message
 
 
 def test_no_value_gets_into_a_record_or_a_message() -> None:
-    arguments = {"r0": digests(extra_args={"key": "FAKEKEY"}, prompt="FAKEKEY", **COMPLETIONS), "r1": digests()}
-    problem = mixed_arguments(group({}, {}), arguments)
+    runs = [entry("r0", extra_args={"key": "FAKEKEY"}, prompt="FAKEKEY", **COMPLETIONS), entry("r1")]
+    problem = mixed_arguments(runs)
     assert problem is not None
     assert "extra_args" in problem.message
-    assert "FAKEKEY" not in repr(arguments) + problem.message
-    assert "secret" not in repr(arguments) + problem.message
+    assert "FAKEKEY" not in repr(runs) + problem.message
+    assert "secret" not in repr(runs) + problem.message
 
 
 # --- real runs ---
@@ -189,7 +192,7 @@ def real(release: str, scenario: str = "single") -> Record:
 
 def warned(records: list[Record], **config: Any) -> list[Problem]:
     settings = complete({"group_by": ["model", "parallel"], **config})
-    return groups.warnings(tables.merge(records, settings), settings)
+    return groups.warnings(tables.merge([tables.entries(records, settings)]), settings)
 
 
 SINGLE = sorted((path.parent.name for path in RUNS.glob("*/single")), key=formats.release)
@@ -200,7 +203,7 @@ def test_an_upgrade_of_evalscope_alone_changes_no_argument() -> None:
         records = [real(release) for release in releases]
         (problem,) = warned(records)
         assert problem.code == "mixed-definitions"
-        assert problem.run == tables.merge(records, complete({})).rows[0]["run"]
+        assert problem.run == tables.merge([tables.entries(records, complete({}))]).rows[0]["run"]
 
 
 def test_up_to_0_13_1_no_temperature_was_sent() -> None:
@@ -236,7 +239,7 @@ def test_one_command_of_every_release_makes_one_warning_of_each_kind() -> None:
     apart = warned(records, group_by=["model", "parallel", "config"])
     assert {problem.code for problem in apart} == {"mixed-arguments", "mixed-definitions"}
     settings = complete({"label_pattern": r"^(?P<release>[^/]+)/", "group_by": ["release"]})
-    assert groups.warnings(tables.merge(records, settings), settings) == []
+    assert groups.warnings(tables.merge([tables.entries(records, settings)]), settings) == []
 
 
 # --- patterns ---
@@ -280,7 +283,7 @@ def test_columns_of_a_label_pattern_come_from_the_path() -> None:
         for run in ("qwen3/h100x8_vllm/repeat-01/r", "qwen3/a100x4_sglang/note", "other")
     ]
     settings = complete({"label_pattern": pattern, "group_by": ["gpus", "engine"]})
-    found = {row["run"]: row for row in tables.merge(records, settings).rows}
+    found = {row["run"]: row for row in tables.merge([tables.entries(records, settings)]).rows}
     names = ("gpu", "gpus", "engine", "note")
     assert [[row.get(name) for name in names] for row in (found[record.run] for record in records)] == [
         ["h100", "8", "vllm", None],

@@ -194,7 +194,9 @@ def test_without_a_database_the_cells_are_empty_and_a_problem_says_so(tmp_path: 
     record = read(tmp_path, "run", recompute=False)
     assert record.recomputed == {}
     assert [problem.code for problem in record.recompute_problems] == ["unreadable-database"]
-    reported, own = (tables.merge([record], CONFIG | {"metrics": mode}).problems for mode in ("reported", "recomputed"))
+    reported, own = (
+        tables.entries([record], CONFIG | {"metrics": mode}).problems for mode in ("reported", "recomputed")
+    )
     assert len(own) - len(reported) == 1
 
 

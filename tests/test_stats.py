@@ -281,7 +281,7 @@ def real_rows() -> list[Row]:
     for tree in FIXTURES.glob("runs/*/*/results"):
         for run, signature in discover(str(tree)).runs.items():
             records.append(read_run(tree, run, signature, True, False))
-    rows = tables.merge(records, complete({})).rows
+    rows = tables.merge([tables.entries(records, complete({}))]).rows
     assert len(rows) > 70
     return rows
 

@@ -14,7 +14,7 @@ from evalscope_summary.columns import BY_NAME, Column, Type, raw_columns
 from evalscope_summary.problems import Problem
 from evalscope_summary.run import Record
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import Row, WrongTable, csv_bytes, natural, read_csv, write_csv, write_json
+from evalscope_summary.tables import Row, WrongTable, csv_line, natural, read_csv, write_csv, write_json
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -116,8 +116,7 @@ def test_a_number_stands_before_any_other_character(before: str, number: int, af
 def one_row(*cells: Any) -> bytes:
     """The bytes of a row, without the header."""
     types: dict[type, Type] = {bool: "boolean", int: "integer", float: "float"}
-    data = csv_bytes([Column("h", types.get(type(cell), "text"), "", "") for cell in cells], [cells])
-    return data.partition(b"\n")[2]
+    return csv_line([Column("h", types.get(type(cell), "text"), "", "") for cell in cells])(cells) + b"\n"
 
 
 @pytest.mark.parametrize(
@@ -152,14 +151,16 @@ def test_cells_in_csv(cell: Any, data: bytes) -> None:
     assert one_row("x", cell) == data
 
 
-def test_a_table_without_rows_has_its_header() -> None:
+def test_a_table_without_rows_has_its_header(tmp_path: Path) -> None:
     columns = [Column("a", "text", "", ""), Column("b (tok/s)", "float", "", "")]
-    assert csv_bytes(columns, []) == b"a,b (tok/s)\n"
+    write_csv(tmp_path / "t.csv", columns, [])
+    assert (tmp_path / "t.csv").read_bytes() == b"a,b (tok/s)\n"
 
 
-def test_csv_is_what_other_readers_expect() -> None:
+def test_csv_is_what_other_readers_expect(tmp_path: Path) -> None:
     columns = [Column("a", "text", "", ""), Column("b", "float", "", "")]
-    text = csv_bytes(columns, [['x"\r\n,', None], ["y", 2.5]]).decode()
+    write_csv(tmp_path / "t.csv", columns, [{"a": 'x"\r\n,'}, {"a": "y", "b": 2.5}])
+    text = (tmp_path / "t.csv").read_bytes().decode()
     assert list(csv.reader(io.StringIO(text, newline=""))) == [["a", "b"], ['x"\r\n,', ""], ["y", "2.5"]]
 
 
@@ -289,7 +290,7 @@ def record(
 
 
 def merged(records: list[Record], fill: bool = True) -> tuple[list[Any], list[Problem]]:
-    made = tables.merge(records, complete({"fill_percentiles": fill}))
+    made = tables.merge([tables.entries(records, complete({"fill_percentiles": fill}))])
     return [row["run"] for row in made.rows], tables.sort_problems(made.problems)
 
 
@@ -376,10 +377,10 @@ def test_filled_cells_and_their_problems_only_count_where_filling_is_on() -> Non
     item.filled = {"66p_latency_": 0.5, "evalscope_at_least": "1.11.1"}
     problem = Problem("warning", "percentiles-disagree", "a", "benchmark_percentile.json", "odd")
     item.fill_problems = [problem]
-    made = tables.merge([item], complete({}))
+    made = tables.merge([tables.entries([item], complete({}))])
     (with_fill,), problems = made.rows, made.problems
     assert (with_fill["66p_latency_"], with_fill["evalscope_at_least"], problems) == (0.5, "1.11.1", [problem])
-    made = tables.merge([item], complete({"fill_percentiles": False}))
+    made = tables.merge([tables.entries([item], complete({"fill_percentiles": False}))])
     (without,), problems = made.rows, made.problems
     assert (without.get("66p_latency_"), without["evalscope_at_least"], problems) == (None, "1.10.0", [])
 

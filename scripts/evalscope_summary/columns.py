@@ -481,6 +481,11 @@ GROUP_SETTINGS = ("group_by", "repeat_pattern", "label_pattern")
 """The settings that groups of runs depend on."""
 
 
+def label_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns that runs can be grouped by: those of every table, and those of `label_pattern`."""
+    return (*GROUP_LABELS, *(column.name for column in pattern_columns(settings["label_pattern"])))
+
+
 def is_type(value: Any, column_type: Type) -> bool:
     """Whether a value read from a file is what a cell of this type may hold (integers fit into 64 bits)."""
     if column_type == "text":

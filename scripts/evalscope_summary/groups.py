@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import formats
-from .columns import BY_NAME, GROUP_LABELS, pattern_columns
+from .columns import BY_NAME, label_names, pattern_columns
 from .problems import Problem
-from .tables import Merged, Row, natural
+from .tables import Entry, Merged, Row, natural
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,6 @@ class Group:
 
 class PatternMatchesNothing(Exception):
     """A pattern of the configuration matches no run; the text says which and what to do."""
-
-
-def label_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The columns that runs can be grouped by: those of every table, and those of `label_pattern`."""
-    return (*GROUP_LABELS, *(column.name for column in pattern_columns(settings["label_pattern"])))
 
 
 def groups(rows: Sequence[Row], settings: Mapping[str, Any]) -> list[Group]:
@@ -108,13 +103,10 @@ def mixed_definitions(rows: Sequence[Row], recomputed: bool) -> Problem | None:
     """The warning that a group's runs certainly lie on both sides of a release that changed what a metric means.
 
     Args:
-        rows: runs that are averaged.
+        rows: runs that are averaged; of the metrics, only whether there is a value matters.
         recomputed: the metrics come from the request rows, so that only what the client measured counts.
     """
-    releases = [(row["evalscope_at_least"], row.get("evalscope_below")) for row in rows]
-    if len(set(releases)) == 1:
-        return None
-    windows = [formats.Window(*release) for release in releases]
+    windows = [formats.Window(row["evalscope_at_least"], row.get("evalscope_below")) for row in rows]
     found = []
     for definition in formats.DEFINITIONS:
         columns = [column.name for column in BY_NAME.values() if definition.covers(column.name, column.metric)]
@@ -150,14 +142,13 @@ def mixed_definitions(rows: Sequence[Row], recomputed: bool) -> Problem | None:
     return Problem("warning", "mixed-definitions", rows[0].get("run") or "", "", message)
 
 
-def mixed_arguments(rows: Sequence[Row], arguments: Mapping[str, Mapping[str, str]]) -> Problem | None:
+def mixed_arguments(entries: Sequence[Entry]) -> Problem | None:
     """The warning that a group's runs differ in an argument that changes the workload and is in no label.
 
     Args:
-        rows: runs that are averaged.
-        arguments: run → digests, of `labels.workload_arguments`.
+        entries: runs that are averaged.
     """
-    own = [arguments[row.get("run") or ""] for row in rows]
+    own = [entry.arguments for entry in entries]
     if all(digests == own[0] for digests in own):
         return None
     differing = [name for name in formats.WORKLOAD_ARGUMENTS if len({digests.get(name) for digests in own}) > 1]
@@ -165,7 +156,7 @@ def mixed_arguments(rows: Sequence[Row], arguments: Mapping[str, Mapping[str, st
         f"its group of {len(own)} runs differs in {', '.join(differing)}: the averages mix workloads; see each run's"
         f" {formats.ARGS}, and give them folders or names of their own"
     )
-    return Problem("warning", "mixed-arguments", rows[0].get("run") or "", formats.ARGS, message)
+    return Problem("warning", "mixed-arguments", entries[0].labels["run"] or "", formats.ARGS, message)
 
 
 def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
@@ -176,11 +167,10 @@ def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
         settings: `columns.GROUP_SETTINGS` and `metrics`.
     """
     found = []
-    for group in groups(made.rows, settings):
-        if len(group.rows) > 1:
-            rows = [made.rows[index] for index in group.rows]
-            found += [
-                mixed_definitions(rows, settings["metrics"] == "recomputed"),
-                mixed_arguments(rows, made.arguments),
-            ]
+    for group in groups([entry.labels for entry in made.entries], settings):
+        own = [made.entries[index] for index in group.rows]
+        if len({(entry.labels["evalscope_at_least"], entry.labels["evalscope_below"]) for entry in own}) > 1:
+            rows = [dict.fromkeys(entry.present, True) | entry.labels for entry in own]
+            found.append(mixed_definitions(rows, settings["metrics"] == "recomputed"))
+        found.append(mixed_arguments(own))
     return [problem for problem in found if problem]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from .columns import BY_NAME, COUNT, SUCCESS_SHARE, TABLES, Column, pattern_columns, statistic_column
-from .groups import groups, label_names
+from .columns import BY_NAME, COUNT, SUCCESS_SHARE, TABLES, Column, label_names, pattern_columns, statistic_column
+from .groups import groups
 from .problems import Problem
 from .tables import PROBLEM_COLUMNS, Row, csv_header, read_csv
 

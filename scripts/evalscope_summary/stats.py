@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from .columns import COUNT, metric_columns
-from .groups import Group, groups, label_names
+from .columns import COUNT, label_names, metric_columns
+from .groups import Group, groups
 from .tables import Row
 
 

@@ -8,7 +8,7 @@ import functools
 import io
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from . import labels
-from .columns import FORMATS, PERFORMANCE, Column
+from .columns import FORMATS, PERFORMANCE, Column, label_names
 from .jsonfile import write_atomically
 from .problems import FIELDS, Problem
 from .run import Record
@@ -59,31 +59,57 @@ def assemble(record: Record, settings: Mapping[str, Any]) -> Row:
     return row
 
 
-@dataclass(frozen=True)
-class Merged:
-    """What the records of a tree say together.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A run in `summary_raw`, on its way there.
 
     Attributes:
-        rows: of `summary_raw`, in its order.
-        problems: of the runs, in no order.
-        arguments: run → digests, of `labels.workload_arguments`.
+        labels: its labels, run and releases: what decides on groups and on warnings about them.
+        present: the columns with a value.
+        cells: its row, as the caller wants it.
+        fingerprint: of the record.
+        arguments: digests, of `labels.workload_arguments`.
     """
 
-    rows: list[Row]
+    labels: Row
+    present: frozenset[str]
+    cells: Any
+    fingerprint: str
+    arguments: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What records say together.
+
+    Attributes:
+        entries: of the runs that are in the table.
+        problems: of the runs, in no order.
+    """
+
+    entries: list[Entry]
     problems: list[Problem]
-    arguments: dict[str, dict[str, str]]
+
+    @property
+    def rows(self) -> list[Any]:
+        """The rows of the table, as the caller wanted them."""
+        return [entry.cells for entry in self.entries]
 
 
-def merge(records: Iterable[Record], settings: Mapping[str, Any]) -> Merged:
-    """Assemble the rows of all runs, in the order of the table.
+def entries(
+    records: Iterable[Record], settings: Mapping[str, Any], cells: Callable[[Row], Any] = lambda row: row
+) -> Merged:
+    """Assemble the rows of some runs, in the order of the records.
 
     Args:
-        records: of all runs.
+        records: of these runs.
         settings: `columns.MERGE_SETTINGS`.
+        cells: what to keep of a row.
     """
-    rows: list[tuple[Any, Row, str]] = []
+    names = (*label_names(settings), "timestamp", "run", "evalscope_at_least", "evalscope_below")
+    made: list[Entry] = []
     problems: list[Problem] = []
-    arguments = {}
+    present: dict[tuple[str, ...], frozenset[str]] = {}  # most runs have the same columns
     for record in records:
         problems.extend(record.problems)
         if record.skipped:
@@ -92,17 +118,28 @@ def merge(records: Iterable[Record], settings: Mapping[str, Any]) -> Merged:
             problems.extend(record.fill_problems)
         problems.extend(record.recompute_problems if settings["metrics"] == "recomputed" else record.reported_problems)
         row = assemble(record, settings)
-        key = (natural(row.get("config")), row.get("timestamp") or "", natural(row.get("run")))
-        rows.append((key, row, record.fingerprint))
-        arguments[row.get("run", "")] = record.arguments
-    rows.sort(key=lambda item: item[0])
+        own = tuple(row)
+        if own not in present:
+            present[own] = frozenset(own)
+        known = {name: row.get(name) for name in names}
+        made.append(Entry(known, present[own], cells(row), record.fingerprint, record.arguments))
+    return Merged(made, problems)
+
+
+def merge(parts: Iterable[Merged]) -> Merged:
+    """Bring the parts of a tree together, in the order of the table, and tell runs that are copies of another one."""
+    found = list(parts)
+    problems = [problem for part in found for problem in part.problems]
+    made = [entry for part in found for entry in part.entries]
+    made.sort(key=lambda e: (natural(e.labels["config"]), e.labels["timestamp"] or "", natural(e.labels["run"])))
     first: dict[str, str] = {}
-    for _, row, fingerprint in rows:
-        original = first.setdefault(fingerprint, row.get("run", ""))
-        if original != row.get("run", ""):
+    for entry in made:
+        run = entry.labels["run"] or ""
+        original = first.setdefault(entry.fingerprint, run)
+        if original != run:
             message = f"args, summary and percentiles are the same bytes as those of {original!r}: one may be a copy"
-            problems.append(Problem("warning", "duplicate-run", row["run"], "", message))
-    return Merged([row for _, row, _ in rows], problems, arguments)
+            problems.append(Problem("warning", "duplicate-run", run, "", message))
+    return Merged(made, problems)
 
 
 def sort_problems(problems: Iterable[Problem]) -> list[Problem]:
@@ -122,39 +159,46 @@ def _text_cell(value: str | bool | None) -> str:
     return '"' + value.replace('"', '""') + '"' if _TO_QUOTE.search(value) else value
 
 
-def csv_bytes(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A table as CSV: UTF-8, line feeds, empty cells for None, `true`/`false`, floats in shortest round-trip form.
+def csv_line(columns: Sequence[Column]) -> Callable[[Sequence[Any]], bytes]:
+    """What makes a line of CSV from cells in the order of the columns: UTF-8, empty for None, `true`/`false`, floats in
+    shortest round-trip form.
 
     Nearly all cells are floats, which orjson writes much faster than the csv module.
-
-    Args:
-        columns: of the table.
-        rows: their cells, in the order of the columns.
     """
     kinds = itertools.groupby(range(len(columns)), lambda i: columns[i].type in ("integer", "float"))
     spans = [(numbers, own[0], own[-1] + 1) for numbers, own in ((kind, list(group)) for kind, group in kinds)]
-    lines = [",".join(_text_cell(column.name) for column in columns).encode()]
-    for row in rows:
-        parts = [
+
+    def line(row: Sequence[Any]) -> bytes:
+        return b",".join(
             orjson.dumps(row[begin:end])[1:-1].replace(b"null", b"")
             if numbers
             else ",".join(map(_text_cell, row[begin:end])).encode()
             for numbers, begin, end in spans
-        ]
-        lines.append(b",".join(parts))
-    lines.append(b"")
-    return b"\n".join(lines)
+        )
+
+    return line
+
+
+def csv_cells(columns: Sequence[Column]) -> Callable[[Row], bytes]:
+    """What makes a line of CSV from a row."""
+    line, names = csv_line(columns), [column.name for column in columns]
+    return lambda row: line(list(map(row.get, names)))
+
+
+def write_csv_lines(path: Path, columns: Sequence[Column], lines: Iterable[bytes]) -> None:
+    """Write lines, of `csv_line`, below the header."""
+    header = ",".join(_text_cell(column.name) for column in columns).encode()
+    write_atomically(path, b"\n".join([header, *lines, b""]))
 
 
 def write_csv(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
     """Write a table of rows as CSV."""
-    names = [column.name for column in columns]
-    write_atomically(path, csv_bytes(columns, (list(map(row.get, names)) for row in rows)))
+    write_csv_lines(path, columns, map(csv_cells(columns), rows))
 
 
 def write_problems(path: Path, problems: Iterable[Problem]) -> None:
     """Write `summary_problems`."""
-    write_atomically(path, csv_bytes(PROBLEM_COLUMNS, problems))
+    write_csv_lines(path, PROBLEM_COLUMNS, map(csv_line(PROBLEM_COLUMNS), problems))
 
 
 def read_problems(path: Path) -> list[Problem]:
