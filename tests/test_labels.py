@@ -72,18 +72,10 @@ def test_no_timestamp_and_a_name_that_is_the_whole_path() -> None:
         (r"..\sets\a.jsonl" + "\\", "a.jsonl"),
         (r"C:\sets/mixed.txt", "mixed.txt"),
         ("/data/中文 提示.txt", "中文 提示.txt"),
-        ("https://me:secret@host/sets/a.jsonl?token=secret#x", "a.jsonl"),
     ],
 )
 def test_data_set_file_on_any_system(path: str, file: str) -> None:
     assert labels.file_name(path) == file
-
-
-@pytest.mark.parametrize(
-    "path", ["https://me:secret@host", "https://me:secret@host/?key=secret", "s3://secret:key@host"]
-)
-def test_a_url_without_a_path_gives_no_secret(path: str) -> None:
-    assert "secret" not in labels.file_name(path)
 
 
 @pytest.mark.parametrize(

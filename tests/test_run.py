@@ -873,44 +873,6 @@ def test_a_path_that_is_no_utf8_is_shown_with_escapes(tree: Tree) -> None:
     assert only_problem(record).run == f"caf\\udce9/{TS}/m"
 
 
-# --- secrets ---
-
-SECRETS: dict[str, Any] = {
-    "api_key": "CANARY-1",
-    "headers": {"Authorization": "Bearer CANARY-2", "X-Other": "CANARY-3"},
-    "url": "https://user:CANARY-4@host/v1?key=CANARY-5",
-    "extra_args": {"token": "CANARY-6"},
-    "wandb_api_key": "CANARY-7",
-    "swanlab_api_key": "CANARY-8",
-    "dataset_path": "https://user:CANARY-9@host/set.jsonl?key=CANARY-10",
-    "tokenizer_path": "CANARY-11",
-    "outputs_dir": "CANARY-12",
-    "query_template": "CANARY-13",
-}
-
-
-def test_secrets_do_not_get_into_a_record(tree: Tree) -> None:
-    record = tree.record(args=ARGS | SECRETS)
-    assert "CANARY" not in repr(vars(record))
-    assert record.values["dataset_file"] == "set.jsonl"
-
-
-@pytest.mark.parametrize("cut", [20, 60, 200])
-def test_secrets_do_not_get_into_messages_about_broken_files(tree: Tree, cut: int) -> None:
-    record = tree.record(args=json.dumps(SECRETS).encode()[:-cut])
-    assert only_problem(record).code == "unreadable-json"
-    assert "CANARY" not in repr(vars(record))
-
-
-@pytest.mark.parametrize("field", ["max_tokens", "number", "parallel", "rate", "model", "api", "dataset_path"])
-@pytest.mark.parametrize("value", [["CANARY"], {"key": "CANARY"}])
-def test_secrets_do_not_get_into_messages_about_odd_values(tree: Tree, field: str, value: Any) -> None:
-    summary = without(SUMMARY, "Concurrency", "Request Rate (req/s)")
-    record = tree.record(summary, ARGS | {field: value})
-    assert only_problem(record).code == "value-out-of-range"
-    assert "CANARY" not in repr(vars(record))
-
-
 # --- percentiles from the request rows ---
 
 

@@ -25,6 +25,18 @@ from .jsonfile import parse
 
 _OK = "success IN (1, 'True')"
 _BUSY_SECONDS = 2.0
+_FIXED_MESSAGES = frozenset(  # of SQLite, that say more than the name of the error
+    {
+        "attempt to write a readonly database",
+        "database disk image is malformed",
+        "database is locked",
+        "disk I/O error",
+        "file is not a database",
+        "interrupted",
+        "unable to open database file",
+        "unsupported file format",
+    }
+)
 
 
 class UnreadableDatabase(Exception):
@@ -121,7 +133,16 @@ def connect(folder: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
             with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
                 yield connection
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # damage may lie in names and texts
-        raise UnreadableDatabase(f"SQLite can't read it: {error}") from error
+        raise UnreadableDatabase(f"SQLite can't read it: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without what SQLite and Python quote of the file (names, texts), as it may hold keys."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    if str(error) in _FIXED_MESSAGES:
+        return str(error)
+    return f"its schema or a text in it is damaged ({getattr(error, 'sqlite_errorname', 'no UTF-8')})"
 
 
 def _is_wal(path: str) -> bool:

@@ -56,9 +56,10 @@ def _without_level(folders: Sequence[str]) -> Sequence[str]:
 
 def file_name(path: str) -> str:
     """The last component of a path as written on any system."""
-    if "://" in path:
-        # a URL's user and query may hold keys
-        path = re.sub(r"[?#].*", "", path.split("://", 1)[1].partition("/")[2], flags=re.DOTALL)
+    # a URL's user and query may hold keys
+    if url := re.match(r"(?:[^/?#]*:)?//([^?#;]*)", path):
+        path = url[1].partition("/")[2]
+    path = re.sub(r"\?.*=.*", "", path, flags=re.DOTALL)
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
