@@ -6,7 +6,7 @@ VENV ?= .venv
 DEV ?= .venv-dev
 CORES ?= all
 
-.PHONY: example test test-long lint format docs bench lock clean
+.PHONY: example test lint format docs bench lock clean
 
 example: $(VENV)/installed  ## run the workflow on example/results
 	$(VENV)/bin/snakemake --cores $(CORES) --directory example
@@ -17,9 +17,6 @@ example: $(VENV)/installed  ## run the workflow on example/results
 
 test: $(DEV)/installed  ## run all tests
 	$(DEV)/bin/python -m pytest -n auto
-
-test-long: $(DEV)/installed  ## run the tests that take minutes: more damage, more kills
-	$(DEV)/bin/python -m pytest -n auto -m long
 
 lint: $(DEV)/installed  ## check style, types and the workflow
 	$(DEV)/bin/ruff check .

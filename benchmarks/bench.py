@@ -96,16 +96,18 @@ class Bench:
         path.mkdir()
         return path
 
-    def workflow(self, tree: Path, snakefile: Path = CHECKOUT / "Snakefile") -> list[str]:
+    def snakemake(self, snakefile: Path) -> list[str]:
+        """A Snakemake command; targets follow."""
+        return [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(self.cores)]
+
+    def workflow(self, tree: Path) -> list[str]:
         """The command that makes both tables."""
-        base = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", str(self.cores)]
-        return [*base, *TABLES, "--config", f"results_dir={tree}"]
+        return [*self.snakemake(CHECKOUT / "Snakefile"), *TABLES, "--config", f"results_dir={tree}"]
 
     def floor(self, jobs: int) -> "Step":
         """Snakemake with one rule: nothing to do, or one trivial job."""
         folder = self.project()
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(HERE / "references" / "one_rule.smk")]
-        command += ["--cores", str(self.cores)]
+        command = self.snakemake(HERE / "references" / "one_rule.smk")
 
         def prepare() -> Path:
             if jobs:

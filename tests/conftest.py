@@ -281,6 +281,21 @@ def tree_state(folder: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
+def read_terminal(descriptor: int) -> str:
+    """All that is shown on a terminal, until its other end is closed."""
+    shown = b""
+    while True:
+        try:
+            part = os.read(descriptor, 65536)
+        except OSError:  # how Linux says so
+            break
+        if not part:
+            break
+        shown += part
+    os.close(descriptor)
+    return shown.decode()
+
+
 def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> dict[str, bytes]:
     """The three tables of a tree, made in this process by the library alone."""
     config = complete(settings)

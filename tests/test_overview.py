@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Project
+from conftest import Project, read_terminal
 from evalscope_summary.columns import BY_NAME, Column, raw_columns
 from evalscope_summary.overview import Overview, markdown, on_a_terminal, overview_columns
 from evalscope_summary.overview import overview as overview_of
@@ -121,18 +121,9 @@ def in_a_terminal(project: Project, *arguments: str) -> str:
         project.command(*arguments), cwd=project.folder, env=project.environment(), stdout=slave, stderr=slave
     )
     os.close(slave)
-    shown = b""
-    while True:
-        try:
-            part = os.read(master, 65536)
-        except OSError:  # the other end was closed
-            break
-        if not part:
-            break
-        shown += part
-    os.close(master)
-    assert process.wait() == 0, shown.decode()
-    return shown.decode()
+    shown = read_terminal(master)
+    assert process.wait() == 0, shown
+    return shown
 
 
 def test_the_end_of_a_run_shows_it_on_a_terminal_and_nowhere_else(new_project: Callable[..., Project]) -> None:

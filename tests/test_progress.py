@@ -5,12 +5,13 @@ import pty
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from conftest import Project, read_terminal
 from evalscope_summary import progress
 from evalscope_summary.progress import Progress
 
@@ -35,18 +36,9 @@ def on_a_terminal(command: list[str], environment: dict[str, str]) -> str:
     child, terminal = pty.fork()
     if child == 0:
         os.execve(command[0], command, environment)
-    shown = b""
-    while True:
-        try:
-            part = os.read(terminal, 65536)
-        except OSError:  # the other end was closed
-            break
-        shown += part
-        if not part:
-            break
-    os.close(terminal)
-    assert os.waitpid(child, 0)[1] == 0, shown.decode()
-    return shown.decode()
+    shown = read_terminal(terminal)
+    assert os.waitpid(child, 0)[1] == 0, shown
+    return shown
 
 
 @pytest.mark.parametrize(
@@ -91,9 +83,10 @@ def test_a_job_without_a_terminal_gets_lines_instead_of_a_bar() -> None:
 
 
 def test_a_failure_ends_it() -> None:
+    before = threading.active_count()
     with pytest.raises(ZeroDivisionError), progress.shown(Progress("reading")):
         raise ZeroDivisionError
-    # if its thread went on, the process of this test would not end
+    assert threading.active_count() == before
 
 
 def test_the_log_of_a_batch_grows_while_one_run_takes_long(new_project: Callable[..., Project]) -> None:
