@@ -7,11 +7,13 @@ otherwise, and never `SELECT *`. Pickled columns are never read.
 
 from __future__ import annotations  # array.array is generic only from Python 3.12 on
 
+import errno
 import itertools
 import math
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 import urllib.parse
 from array import array
@@ -31,12 +33,15 @@ _FIXED_MESSAGES = frozenset(  # of SQLite, that say more than the name of the er
         "database disk image is malformed",
         "database is locked",
         "disk I/O error",
+        "database or disk is full",
         "file is not a database",
-        "interrupted",
+        "string or blob too big",
         "unable to open database file",
         "unsupported file format",
     }
 )
+_LONGEST = 2**26  # bytes of a value that is read; the intervals of a million tokens take a third
+_STEPS = 10_000_000  # of SQLite's machine for one statement, and one more per byte; real rows take one per 100 bytes
 
 
 class UnreadableDatabase(Exception):
@@ -121,28 +126,54 @@ def connect(folder: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     """
     path = os.path.join(folder, formats.DATABASE)
     try:
+        size = _size(path)
         sides = [s for s in (formats.JOURNAL, formats.WAL) if os.path.exists(os.path.join(folder, s))]
         if sides or _is_wal(path):
             with tempfile.TemporaryDirectory(prefix="evalscope-summary-") as copy:
                 for name in (formats.DATABASE, *sides):
-                    shutil.copyfile(os.path.join(folder, name), os.path.join(copy, name))
+                    source = os.path.join(folder, name)
+                    size += _size(source)
+                    shutil.copyfile(source, os.path.join(copy, name))
                 with closing(sqlite3.connect(os.path.join(copy, formats.DATABASE))) as connection:
+                    _restrict(connection, size)
                     yield connection
         else:
             uri = f"file:{urllib.parse.quote(os.fsencode(os.path.abspath(path)))}?mode=ro"
             with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
+                _restrict(connection, size)
                 yield connection
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # damage may lie in names and texts
-        raise UnreadableDatabase(f"SQLite can't read it: {_reason(error)}") from error
+        raise UnreadableDatabase(f"it can't be read: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
     """What is wrong, without what SQLite and Python quote of the file (names, texts), as it may hold keys."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+        return "it takes more steps than a file of its size can need, so it is damaged"
     if str(error) in _FIXED_MESSAGES:
         return str(error)
     return f"its schema or a text in it is damaged ({getattr(error, 'sqlite_errorname', 'no UTF-8')})"
+
+
+def _size(path: str) -> int:
+    """The size of a regular file; opening or copying another one may never end.
+
+    Raises:
+        OSError: it is none, or there is none.
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return status.st_size
+
+
+def _restrict(connection: sqlite3.Connection, size: int) -> None:
+    """Expect the worst of a file: it must not write, call what is not harmless, take all memory, or never end."""
+    connection.executescript("PRAGMA trusted_schema=OFF; PRAGMA query_only=ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+    connection.set_progress_handler(lambda: 1, min(_STEPS + size, 2**31 - 1))  # called once, and ends the statement
 
 
 def _is_wal(path: str) -> bool:
@@ -158,7 +189,7 @@ def totals(connection: sqlite3.Connection) -> Totals:
         sqlite3.Error: the file is damaged (`connect` turns it into UnreadableDatabase).
     """
     made = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'result' AND type = 'table'").fetchone()
-    if not made:
+    if not made or not str(made[0]).startswith("CREATE TABLE "):  # the text decides what SQLite makes of it
         raise UnreadableDatabase("it has no table `result`")
     if made not in _columns:
         named = connection.execute("SELECT name FROM pragma_table_info('result')")

@@ -10,6 +10,10 @@ from typing import Any
 import orjson
 
 
+LARGEST = 2**24
+"""Bytes of a file that is read at most. What evalscope writes takes less than 100 KB; parsing takes 50 times the size."""
+
+
 class UnreadableJson(Exception):
     """A file holds no JSON, or can't be read; the text says why, and never quotes the file (it may hold keys)."""
 
@@ -42,16 +46,18 @@ def read_bytes(path: str) -> bytes:
     """The bytes of a regular file, for which one call nearly always is enough.
 
     Raises:
-        OSError: it can't be opened, or is no regular file; EINVAL for the latter.
+        OSError: it can't be opened, is no regular file (EINVAL), or is larger than `LARGEST` (EFBIG).
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a FIFO would wait for a writer
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)
-        data = os.read(descriptor, status.st_size + 1)
-        while len(data) != status.st_size and (more := os.read(descriptor, 2**20)):
+        data = os.read(descriptor, min(status.st_size, LARGEST) + 1)
+        while len(data) != status.st_size and len(data) <= LARGEST and (more := os.read(descriptor, 2**20)):
             data += more
+        if len(data) > LARGEST:
+            raise OSError(errno.EFBIG, f"it is larger than {LARGEST >> 20} MiB, and evalscope's are below 1 MiB", path)
         return data
     finally:
         os.close(descriptor)
@@ -66,7 +72,7 @@ def read(path: str) -> tuple[Any, bytes]:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise UnreadableJson(f"it can't be opened: {error.strerror}") from error
+        raise UnreadableJson(f"it can't be read: {error.strerror}") from error
     if not data:
         raise UnreadableJson("it is empty")
     try:
