@@ -115,6 +115,11 @@ def _read_run(record: Record, folder: str, present: set[str], fill: bool, recomp
         message = f"it has no count of requests ({keys}): no summary of a release from 0.7.0 on"
         record.note("skipped", "unknown-format", formats.SUMMARY, message)
         return
+    try:
+        record.arguments = labels.workload_arguments(args)
+    except RecursionError:  # parsing allows for a little more depth than writing
+        record.note("skipped", "unreadable-json", formats.ARGS, "it is nested too deeply; run the test again")
+        return
     _Reading(record, folder, summary, args, present, digest).read(fill, recompute)
 
 
@@ -167,7 +172,6 @@ class _Reading:
         """Read everything, in the order in which later steps need earlier ones."""
         self.read_percentiles()
         self.record.fingerprint = self.digest.hexdigest()
-        self.record.arguments = labels.workload_arguments(self.args)
         self.add_labels()
         self.add_summary()
         self.add_percentiles()
@@ -429,8 +433,18 @@ class _Reading:
             measured.add(part)
         if fill:
             self.fill(window, measured)
+            self.note_unusable(self.record.fill_problems, measured, FOR_PERCENTILES)
         if recompute:
             self.recompute(measured)
+            self.note_unusable(self.record.recompute_problems, measured, FOR_RECOMPUTING)
+
+    def note_unusable(self, problems: list[Problem], measured: Measured, columns: frozenset[str]) -> None:
+        """Name what was left out of a part of the record; the other part's columns may have been read with it."""
+        unusable = {column: n for column, n in measured.unusable.items() if column in columns or column == "intervals"}
+        if unusable:
+            counts = ", ".join(f"{number} of {column}" for column, number in sorted(unusable.items()))
+            message = f"request rows hold values that are none (negative, infinite, texts), left out: {counts}"
+            problems.append(self.record.problem("warning", "value-out-of-range", formats.DATABASE, message))
 
     def fill(self, window: formats.Window, measured: Measured) -> None:
         """Compute the missing percentiles, and learn from the rank rule which release it was."""
@@ -493,12 +507,6 @@ class _Reading:
                 and (column in formats.GENERATION_COLUMNS or BY_NAME[column].metric in formats.GENERATION_PERCENTILES)
             )
         }
-        if measured.unusable:
-            counts = ", ".join(f"{number} of {column}" for column, number in sorted(measured.unusable.items()))
-            message = f"request rows hold values that are none (negative, infinite, texts), left out: {counts}"
-            self.record.recompute_problems.append(
-                self.record.problem("warning", "value-out-of-range", formats.DATABASE, message)
-            )
 
     def derive_throughput(self, window: formats.Window) -> None:
         """Total throughput where the release has none, and all three where it divided by the wrong time."""
