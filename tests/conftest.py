@@ -3,11 +3,13 @@
 import ast
 import contextlib
 import csv
+import hashlib
 import json
 import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -244,8 +246,8 @@ class Project:
         readers = {ast.literal_eval(line) for line in self.log.read_text("ascii").splitlines()}
         return Counter(run.removeprefix(root) for _, run in readers if run.startswith(root))
 
-    def tree_states(self) -> dict[str, tuple[int, int]]:
-        """Path below the tree → size and mtime."""
+    def tree_states(self) -> dict[str, tuple[object, ...]]:
+        """See `tree_state`."""
         return tree_state(self.tree)
 
     def runs(self) -> set[str]:
@@ -272,12 +274,16 @@ def _other_digit(match: re.Match[str]) -> str:
     return match[1] + str((int(match[2]) + 1) % 10)
 
 
-def tree_state(folder: Path) -> dict[str, tuple[int, int]]:
-    """Path below a folder → size and mtime, of everything in it."""
-    found = {}
-    for path in folder.rglob("*"):
+def tree_state(folder: Path) -> dict[str, tuple[object, ...]]:
+    """Path below a folder → what must not change when it is only read, of everything in it and of itself."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in (folder, *folder.rglob("*")):
         status = path.lstat()
-        found[str(path)] = (status.st_size if path.is_file() else 0, status.st_mtime_ns)
+        content = b""
+        if stat.S_ISREG(status.st_mode) and status.st_size < 2**22 and os.access(path, os.R_OK):
+            content = path.read_bytes()
+        kept = (status.st_mode, status.st_ino, status.st_nlink, status.st_size, status.st_mtime_ns)
+        found[str(path)] = (*kept, hashlib.sha256(content).hexdigest())
     return found
 
 

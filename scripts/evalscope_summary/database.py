@@ -128,7 +128,8 @@ def connect(folder: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     try:
         size = _size(path)
         sides = [s for s in (formats.JOURNAL, formats.WAL) if os.path.exists(os.path.join(folder, s))]
-        if sides or _is_wal(path):
+        page_size, is_wal = _header(path)
+        if sides or is_wal:
             with tempfile.TemporaryDirectory(prefix="evalscope-summary-") as copy:
                 for name in (formats.DATABASE, *sides):
                     source = os.path.join(folder, name)
@@ -137,6 +138,8 @@ def connect(folder: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
                 with closing(sqlite3.connect(os.path.join(copy, formats.DATABASE))) as connection:
                     _restrict(connection, size)
                     yield connection
+        elif page_size and size % page_size:  # SQLite would take the missing bytes for zeros
+            raise UnreadableDatabase(f"it is cut off, or damaged: {size} bytes are no whole number of its pages")
         else:
             uri = f"file:{urllib.parse.quote(os.fsencode(os.path.abspath(path)))}?mode=ro"
             with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
@@ -176,9 +179,11 @@ def _restrict(connection: sqlite3.Connection, size: int) -> None:
     connection.set_progress_handler(lambda: 1, min(_STEPS + size, 2**31 - 1))  # called once, and ends the statement
 
 
-def _is_wal(path: str) -> bool:
+def _header(path: str) -> tuple[int, bool]:
+    """The size of a page, 0 if there is none to see, and whether the database is in WAL mode."""
     with open(path, "rb", buffering=0) as file:
-        return file.read(20)[18:20] == b"\x02\x02"  # the file format's read and write version: 2 is WAL
+        header = file.read(20)
+    return int.from_bytes(header[16:18]), header[18:] == b"\x02\x02"  # version 2 is WAL, for reading and writing
 
 
 def totals(connection: sqlite3.Connection) -> Totals:
