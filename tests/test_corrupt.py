@@ -11,7 +11,6 @@ import os
 import pickle
 import random
 import re
-import resource
 import shutil
 import signal
 import socket
@@ -27,8 +26,8 @@ from typing import Any
 
 import pytest
 from conftest import CHECKOUT, MIXED, Project, clean_tables, rows_of, tree_state
-from evalscope_summary import database, jsonfile
-from evalscope_summary.columns import BY_NAME, is_type, raw_columns
+from evalscope_summary import database
+from evalscope_summary.columns import is_type, raw_columns
 from evalscope_summary.discovery import discover
 from evalscope_summary.formats import ARGS, DATABASE, JOURNAL, PERCENTILE, SUMMARY, WAL
 from evalscope_summary.records import _as_json
@@ -745,3 +744,208 @@ def test_no_value_in_a_run_of_any_release_gives_a_wrong_cell(tmp_path: Path, run
 @thorough
 def test_no_values_in_thousands_of_runs_give_a_wrong_cell(tmp_path: Path, run: str, data: st.DataObject) -> None:
     check_any_damage(tmp_path / "results", run, data)
+
+
+# --- bounds of memory and time, users, mounts ---
+
+_READ = """
+import json, os, resource, sys
+from evalscope_summary.discovery import discover
+from evalscope_summary.run import read_run
+import evalscope_summary.percentiles  # so that its libraries don't count
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+root = sys.argv[1]
+found = {}
+for run, signature in discover(root).runs.items():
+    record = read_run(root, run, signature, True, True)
+    problems = [*record.problems, *record.recompute_problems]
+    found[run] = sorted({f"{problem.severity} {problem.code}" for problem in problems})
+print(json.dumps([(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10, found]))
+"""
+
+
+def read_elsewhere(root: Path) -> tuple[int, dict[str, list[str]]]:
+    """Read a tree in a process of its own: how many MiB more it took at its peak, and run → problems."""
+    before = tree_state(root)
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", _READ, str(root)],
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT / "scripts")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert tree_state(root) == before
+    mebibytes, found = json.loads(done.stdout)
+    return mebibytes, found
+
+
+def long_intervals(path: Path, stack: ExitStack) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE result SET inter_token_latencies = CAST(zeroblob(100000000) AS TEXT)")
+
+
+HUGE: dict[str, tuple[str, Damage, str]] = {
+    "200 MB of summary": (SUMMARY, grown(200_000_000), SKIPPED),
+    "1 TB of args": (ARGS, grown(10**12), SKIPPED),
+    "14 MiB of empty lists": (
+        PERCENTILE,
+        as_bytes(lambda data: b"[" + b"[]," * 5_000_000 + b"[]]"),
+        "warning unknown-format",
+    ),
+    "1 GiB behind a database": (DATABASE, grown(2**30), NONE),
+    "1 GiB of zeros": (DATABASE, all_zero(2**30), NO_DATABASE),
+    "intervals of 100 MB": (DATABASE, long_intervals, NO_DATABASE),
+    "intervals nested deeply": (
+        DATABASE,
+        with_sql(SET_ALL.format("inter_token_latencies", f"'{deep(10**6)}'")),
+        NO_DATABASE,
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "damage", "expected"), HUGE.values(), ids=HUGE)
+def test_huge_files_take_no_huge_memory(tmp_path: Path, name: str, damage: Damage, expected: str) -> None:
+    root = damaged_copy(SOUND / "mock-7b", tmp_path / "results")
+    with ExitStack() as stack:
+        damage(root / "run" / name, stack)
+    mebibytes, found = read_elsewhere(root)
+    assert found == {"run": [expected] if expected else []}
+    assert mebibytes < 600
+
+
+def read_problems(root: Path) -> dict[str, list[str]]:
+    """Run → what is said of it."""
+    found = {}
+    for run, signature in discover(str(root)).runs.items():
+        record = read_run(root, run, signature, True, True)
+        problems = {*record.problems, *record.fill_problems, *record.recompute_problems}
+        found[run] = sorted(f"{problem.severity} {problem.code}" for problem in problems)
+    return found
+
+
+def as_another_user_than_root(function: Callable[[], Any]) -> Any:
+    """What a function returns, as JSON, where nobody may read everything."""
+    if os.geteuid() != 0:
+        return function()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            os.write(writer, json.dumps(function()).encode())
+        os._exit(0)
+    os.close(writer)
+    with within(20), open(reader, "rb") as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that every user can enter; those of pytest are the user's own."""
+    with tempfile.TemporaryDirectory(prefix="evalscope-summary-test-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [(SUMMARY, SKIPPED), (ARGS, SKIPPED), (PERCENTILE, WARNING), (DATABASE, NO_DATABASE)],
+)
+def test_a_file_that_may_not_be_read_is_unreadable(open_to_all: Path, name: str, expected: str) -> None:
+    root = damaged_copy(SOUND / "mock-7b", open_to_all / "results")
+    shutil.copytree(root / "run", root / "other")
+    read_problems(root)  # what is imported on the way may be in a folder that is not for all
+    (root / "run" / name).chmod(0)
+    before = tree_state(root)
+    assert as_another_user_than_root(lambda: read_problems(root)) == {"run": [expected], "other": []}
+    assert tree_state(root) == before
+
+
+def damaged_project(project: Project) -> dict[str, list[str]]:
+    """Put a run with each kind of damage into the project's tree; run → what is said of it."""
+    expected = {}
+
+    def add(name: str, kind: str, damage: Damage, outcome: str, gone: tuple[str, ...] = ()) -> None:
+        run = f"damaged/{len(expected):04}/20261124_021947/mock-7b"
+        folder = project.tree / run
+        shutil.copytree(SOUND / "mock-7b", folder, copy_function=shutil.copyfile)
+        number = len(expected) + 1000  # a label of its own, so that runs are not copies, nor repeats, of others
+        args = folder / ARGS
+        args.write_bytes(args.read_bytes().replace(b'"mock-7b"', b'"mock-%d"' % number))
+        for left_out in gone:
+            (folder / left_out).unlink()
+        with ExitStack() as stack:
+            damage(folder / name, stack)
+        expected[run] = sorted(filter(None, [outcome]))
+
+    for kind, (damage, outcomes) in JSON_DAMAGE.items():
+        if "million" not in kind and "MiB" not in kind:
+            for name, outcome in outcomes.items():
+                add(name, kind, damage, outcome)
+    for kind, damage in NO_FILE.items():
+        if kind != "device":
+            for name, outcome in {**UNREADABLE, DATABASE: NO_DATABASE}.items():
+                add(name, kind, damage, outcome)
+    for kind, (damage, (reported, _)) in DATABASE_DAMAGE.items():
+        if kind != "locked by a writer":  # nothing is, any more
+            add(DATABASE, kind, damage, reported, gone=(PERCENTILE,))
+    return expected
+
+
+def test_all_damage_in_one_tree_leaves_the_workflow_and_the_other_runs_alone(
+    new_project: Callable[..., Project],
+) -> None:
+    project = new_project()
+    project.snakemake()
+    before = project.tables()
+    assert not any(b"damaged" in data for data in before.values())
+    expected = damaged_project(project)
+    outcome = project.snakemake()
+    assert "Traceback" not in outcome.text
+    assert outcome.read == set(expected)
+    tables = project.tables()
+    for name, data in tables.items():
+        others = [line for line in data.splitlines() if b"damaged" not in line]
+        assert others == before[name].splitlines()
+    found: dict[str, list[str]] = {run: [] for run in expected}
+    for row in rows_of(project.folder / "summary_problems.csv"):
+        if row["run"] in found:
+            found[row["run"]].append(f"{row['severity']} {row['code']}")
+    assert found == expected
+    assert tables == project.clean_tables()
+
+
+def test_a_tree_that_is_mounted_for_reading_only_gives_tables_on_another_disk(
+    new_project: Callable[..., Project],
+) -> None:
+    project = new_project()
+    shared = Path("/dev/shm")
+    mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && ! touch "$0/x" 2>/dev/null'
+    inside = ["unshare", "--mount", "sh", "-c"]  # the mount ends with the process
+    if not shared.is_dir() or not shutil.which("unshare"):
+        pytest.skip("there is no /dev/shm, or no unshare")
+    if subprocess.run([*inside, mount, str(project.tree)], capture_output=True).returncode:
+        pytest.skip("this user can't mount")
+    before = tree_state(project.tree)
+    with tempfile.TemporaryDirectory(prefix="evalscope-summary-test-", dir=shared) as elsewhere:
+        places = (f"output={elsewhere}/summary", f"work_dir={elsewhere}/work")
+        command = project.command("--config", *places)
+        done = subprocess.run(
+            [*inside, f'{mount} && shift 0 && exec "$@"', str(project.tree), *command],
+            cwd=project.folder,
+            env=project.environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        made = {path.name: path.read_bytes() for path in Path(elsewhere).glob("summary_*.csv")}
+    clean = project.clean_tables()
+    assert {name: made[name] for name in clean} == clean
+    assert tree_state(project.tree) == before
+    assert not os.path.ismount(project.tree)

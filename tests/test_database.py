@@ -394,22 +394,9 @@ def test_a_locked_database_is_said_to_be_locked(tmp_path: Path, monkeypatch: pyt
 # --- what is no database ---
 
 
-@pytest.mark.parametrize("data", [b"no database at all", b"SQLite format 3\x00" + b"\x00" * 500, b"\x00" * 4096])
-def test_another_file_is_unreadable(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / formats.DATABASE).write_bytes(data)
-    assert reason(tmp_path)
-
-
 def test_an_empty_file_has_no_table(tmp_path: Path) -> None:
     (tmp_path / formats.DATABASE).write_bytes(b"")
     assert "no table `result`" in reason(tmp_path)
-
-
-def test_a_cut_off_database_is_unreadable(tmp_path: Path) -> None:
-    make(tmp_path, "1.10.0", [OK] * 20)
-    file = tmp_path / formats.DATABASE
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    assert reason(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -424,13 +411,3 @@ def test_another_database_says_what_it_lacks(tmp_path: Path, statement: str, exp
     with closing(sqlite3.connect(tmp_path / formats.DATABASE)) as connection:
         connection.execute(statement)
     assert expected in reason(tmp_path)
-
-
-def test_a_missing_file_a_folder_and_a_link_to_nowhere_are_unreadable(tmp_path: Path) -> None:
-    file = tmp_path / formats.DATABASE
-    assert reason(tmp_path)
-    file.symlink_to("nowhere")
-    assert reason(tmp_path)
-    file.unlink()
-    file.mkdir()
-    assert reason(tmp_path)

@@ -213,48 +213,6 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
-@pytest.mark.parametrize("name", [formats.SUMMARY, formats.ARGS])
-def test_json_that_can_not_be_parsed_skips_the_run_once(tree: Tree, name: str, data: bytes) -> None:
-    (tree.write() / name).write_bytes(data)
-    record = tree.read()
-    assert only_problem(record)[:4] == ("skipped", "unreadable-json", RUN, name)
-    assert record.values == {}
-
-
-def make_folder(path: Path) -> None:
-    path.mkdir()
-
-
-def make_link_to_nowhere(path: Path) -> None:
-    path.symlink_to("nowhere")
-
-
-def make_link_to_itself(path: Path) -> None:
-    path.symlink_to(path.name)
-
-
-@pytest.mark.parametrize("make", [make_folder, os.mkfifo, make_link_to_nowhere, make_link_to_itself])
-@pytest.mark.parametrize("name", [formats.SUMMARY, formats.ARGS, formats.PERCENTILE])
-def test_what_is_no_file_is_unreadable_and_nobody_waits_for_it(
-    tree: Tree, name: str, make: Callable[[Path], None]
-) -> None:
-    folder = tree.write(percentiles=PERCENTILES)
-    (folder / name).unlink()
-    make(folder / name)
-    problem = only_problem(tree.read())
-    severity = "warning" if name == formats.PERCENTILE else "skipped"
-    assert problem[:4] == (severity, "unreadable-json", RUN, name)
-
-
-def test_a_file_without_permission_is_unreadable(tree: Tree) -> None:
-    file = tree.write() / formats.ARGS
-    file.chmod(0)
-    if os.access(file, os.R_OK):
-        pytest.skip("this user can read every file")
-    assert only_problem(tree.read())[:4] == ("skipped", "unreadable-json", RUN, formats.ARGS)
-
-
 def test_a_file_that_vanished_since_the_walk_is_unreadable(tree: Tree) -> None:
     (tree.write() / formats.ARGS).unlink()
     record = read_run(tree.root, RUN, [formats.SUMMARY, formats.ARGS], True, False)

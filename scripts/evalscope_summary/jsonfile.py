@@ -9,9 +9,8 @@ from typing import Any
 
 import orjson
 
-
 LARGEST = 2**24
-"""Bytes of a file that is read at most. What evalscope writes takes less than 100 KB; parsing takes 50 times the size."""
+"""Bytes of the largest file that is read; evalscope's take less than 100 KB. Parsing may take 30 times as much."""
 
 
 class UnreadableJson(Exception):
