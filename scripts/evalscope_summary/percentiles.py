@@ -46,6 +46,7 @@ class Measured:
         self._of_streamed = {metric: Pool() for metric in _STREAMED_ONLY}
         self._recomputed = {metric: Pool() for metric in _STREAMED_ONLY}
 
+    @np.errstate(over="ignore")  # damaged rows may hold any number; what overflows is left out
     def add(self, rows: Rows) -> None:
         """Add some rows."""
         self.unusable += rows.unusable

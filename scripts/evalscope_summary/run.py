@@ -234,7 +234,7 @@ class _Reading:
     def number(self, file: str, key: str, value: Any) -> float | None:
         """A metric in the column's unit; None for a sentinel, and for what can't be one, which is noted."""
         if type(value) in _NUMBERS and 0 <= value < _ORDINARY:
-            ordinary: float = value / formats.divisor(key)
+            ordinary: float = value / formats.divisor(key) + 0.0  # -0.0 becomes 0.0
             return ordinary
         if value is None:
             return None
