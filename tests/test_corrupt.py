@@ -5,6 +5,7 @@ harm). Reading ends in bounded time and memory, leaves the other runs' rows as t
 """
 
 import codecs
+import faulthandler
 import json
 import math
 import os
@@ -64,16 +65,18 @@ Damage = Callable[[Path, ExitStack], None]
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Fail where something hangs that a signal can interrupt, such as waiting for the writer of a FIFO."""
+    """Fail where something hangs; what no signal can interrupt ends the process later."""
 
     def fail(signum: int, frame: FrameType | None) -> None:
         raise AssertionError(f"it takes more than {seconds} s")
 
     before = signal.signal(signal.SIGALRM, fail)
     signal.setitimer(signal.ITIMER_REAL, seconds)
+    faulthandler.dump_traceback_later(3 * seconds, exit=True)
     try:
         yield
     finally:
+        faulthandler.cancel_dump_traceback_later()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
@@ -427,6 +430,24 @@ SET_SQL = "UPDATE sqlite_master SET type = 'table', sql = '{}' WHERE name = 'res
 SET_ALL = "UPDATE result SET {} = {}"
 
 
+def shared_pages(path: Path, stack: ExitStack) -> None:
+    """A table whose inner pages name the next one four hundred times each: 10**18 rows in ten pages."""
+    new_database("PRAGMA page_size=4096", "CREATE TABLE result(success, latency)", "INSERT INTO result VALUES (1, 1)")(
+        path, stack
+    )
+    data = path.read_bytes()
+    head, leaf = data[:4096], data[4096:]
+    cells, first, last = 400, 2, 8
+    pages = []
+    for number in range(first, last + 1):
+        child = (number + 1).to_bytes(4)
+        start = 4096 - 5 * cells
+        pointers = b"".join((start + 5 * i).to_bytes(2) for i in range(cells))
+        page = b"\x05\0\0" + cells.to_bytes(2) + start.to_bytes(2) + b"\0" + child + pointers
+        pages.append(page.ljust(start, b"\0") + (child + b"\x01") * cells)
+    path.write_bytes(head[:28] + (last + 1).to_bytes(4) + head[32:] + b"".join(pages) + leaf)
+
+
 class _Plants:
     """Writes a file when it is unpickled."""
 
@@ -478,6 +499,7 @@ DATABASE_DAMAGE: dict[str, tuple[Damage, tuple[str, str]]] = {
         ),
         ENDS_UNREADABLE,
     ),
+    "pages that share their children": (shared_pages, ENDS_UNREADABLE),
     "virtual table": (new_database("CREATE VIRTUAL TABLE result USING fts5(success, latency)"), ENDS_UNREADABLE),
     "definition that can't be parsed": (with_definition(SET_SQL.format("CREATE TABLE result(")), ENDS_UNREADABLE),
     "definition of another table": (with_definition(SET_SQL.format("CREATE TABLE other(success)")), ENDS_UNREADABLE),
@@ -572,6 +594,19 @@ def test_damage_to_a_database_gives_its_problem_and_no_other(
         assert tree.outcome() == dict(zip(METRICS, expected, strict=True))
         assert tree.named_files() <= {DATABASE}
     assert not (tree.folder / "planted").exists()
+
+
+@pytest.mark.parametrize("side", ["", JOURNAL, WAL])
+def test_a_database_is_opened_for_nothing_but_reading(tree: Tree, side: str) -> None:
+    if side:
+        (tree.folder / side).write_bytes(b"")  # a copy is opened, then
+    tree.outcome()
+    with database.connect(tree.folder) as connection:
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            connection.execute("DELETE FROM result")
+        with pytest.raises(sqlite3.OperationalError, match="not authorized"):
+            connection.execute("SELECT load_extension('x')")
+        assert connection.execute("PRAGMA trusted_schema").fetchone() == (0,)
 
 
 # --- changed bits and values ---
@@ -789,7 +824,7 @@ def read_elsewhere(root: Path) -> tuple[int, dict[str, list[str]]]:
 
 def long_intervals(path: Path, stack: ExitStack) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("UPDATE result SET inter_token_latencies = CAST(zeroblob(100000000) AS TEXT)")
+        connection.execute("UPDATE result SET inter_token_latencies = ? WHERE rowid = 1", (f"[{'0,' * 2**25}0]",))
 
 
 HUGE: dict[str, tuple[str, Damage, str]] = {
@@ -802,7 +837,7 @@ HUGE: dict[str, tuple[str, Damage, str]] = {
     ),
     "1 GiB behind a database": (DATABASE, grown(2**30), NONE),
     "1 GiB of zeros": (DATABASE, all_zero(2**30), NO_DATABASE),
-    "intervals of 100 MB": (DATABASE, long_intervals, NO_DATABASE),
+    "intervals of 64 MiB": (DATABASE, long_intervals, NO_DATABASE),
     "intervals nested deeply": (
         DATABASE,
         with_sql(SET_ALL.format("inter_token_latencies", f"'{deep(10**6)}'")),
