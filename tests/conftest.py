@@ -277,7 +277,7 @@ def _other_digit(match: re.Match[str]) -> str:
 def tree_state(folder: Path) -> dict[str, tuple[object, ...]]:
     """Path below a folder → what must not change when it is only read, of everything in it and of itself."""
     found: dict[str, tuple[object, ...]] = {}
-    for path in (folder, *folder.rglob("*")):
+    for path in (folder, *folder.rglob("*")) if folder.exists() else ():
         status = path.lstat()
         content = b""
         if stat.S_ISREG(status.st_mode) and status.st_size < 2**22 and os.access(path, os.R_OK):
