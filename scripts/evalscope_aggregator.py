@@ -16,7 +16,8 @@ from pathlib import Path
 from evalscope_summary.columns import TABLES
 from evalscope_summary.discovery import MissingTree, Signature, discover
 from evalscope_summary.groups import warnings
-from evalscope_summary.run import Record, read_run
+from evalscope_summary.records import read_settled
+from evalscope_summary.run import Record
 from evalscope_summary.settings import complete
 from evalscope_summary.tables import WRITERS, entries, frame, merge, sort_problems, write_problems
 
@@ -80,10 +81,10 @@ def read_all(root: str, runs: dict[str, Signature], fill: bool) -> Iterator[Reco
     count = len(runs)
     arguments = ([root] * count, runs.keys(), runs.values(), [fill] * count, [False] * count)
     if cores == 1 or count <= _CHUNK:
-        yield from map(read_run, *arguments)
+        yield from (record for record, _ in map(read_settled, *arguments))
         return
     with ProcessPoolExecutor(cores) as pool:
-        yield from pool.map(read_run, *arguments, chunksize=_CHUNK)
+        yield from (record for record, _ in pool.map(read_settled, *arguments, chunksize=_CHUNK))
 
 
 def main() -> int:

@@ -154,6 +154,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def signature_of(folder: str) -> Signature:
+    """The signature of a run folder as it is now; empty if it can't be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: _sign(entry) for entry in entries if entry.name in _SOURCES}
+    except OSError:
+        return {}
+
+
 def _sign(entry: os.DirEntry[str]) -> list[int]:
     try:
         status = entry.stat()

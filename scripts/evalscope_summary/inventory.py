@@ -5,7 +5,7 @@ time; it costs reading again.
         lock                              held by the process that may write here
         inventory/<batch>.json            the batch's runs with the signatures of their files
         records/<hh>/<hash>.json          one run, as it was read
-        extracted/<batch>                 stamp: the batch's records are those of its inventory
+        extracted/<batch>                 stamp: the batch's records are those of its inventory, but for the runs in it
     <work_dir>/output-<digest of output>/
         <rule>.json                       what a rule depends on besides its input (of all trees, one made the tables)
 """
@@ -163,8 +163,9 @@ class WorkFolder:
         key = str(self.path.absolute())
         if key in _locks:
             return True
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = open(self.path / "lock", "a")  # noqa: SIM115 (held until the process ends)
+        with jsonfile.writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = open(self.path / "lock", "a")  # noqa: SIM115 (held until the process ends)
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -189,7 +190,8 @@ class WorkFolder:
         """Rewrite the inventories and settings that changed; return how many inventories did.
 
         The stamp of a changed batch is removed first, and what is rewritten is dated after every table, so that
-        the batch runs whatever the clocks say and wherever this is interrupted.
+        the batch runs whatever the clocks say and wherever this is interrupted. A batch whose stamp names runs counts
+        as changed: they changed while they were read, and may be by now as they were before.
 
         Args:
             inventories: batch name → what its inventory should hold.
@@ -232,10 +234,11 @@ def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None =
             " give one of them another `work_dir` or `output`"
         )
     try:
-        if path.read_bytes() == data:
+        if path.read_bytes() == data and not (stamp and stamp.exists() and stamp.stat().st_size):
             return False
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with jsonfile.writing(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
     if stamp:
         stamp.unlink(missing_ok=True)
     jsonfile.write_atomically(path, data)

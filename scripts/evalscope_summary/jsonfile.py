@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -86,15 +87,38 @@ def read(path: str) -> tuple[Any, bytes]:
         raise UnreadableJson(str(error)) from error
 
 
+class CantWrite(SystemExit):
+    """Something of ours can't be written; ends a program with a text that says what, and what to do."""
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the path if it can't be written: the disk is full, or may not be written to.
+
+    Raises:
+        CantWrite: with the reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = f"{os.fspath(path)} can't be written: {error.strerror or error}"
+        raise CantWrite(f"{reason}; make room or get the right to write there, and run again") from error
+
+
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file so that nobody ever sees half of it: into a temporary file beside it, then renamed."""
+    """Write a file so that nobody ever sees half of it: into a temporary file beside it, then renamed.
+
+    Raises:
+        CantWrite: it can't be written; what was there is still there.
+    """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
+        with writing(path):
+            with open(temporary, "wb") as file:
+                file.write(data)
+            os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise

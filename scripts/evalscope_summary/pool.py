@@ -41,7 +41,8 @@ class Pool:
         if self._waiting_count > _IN_MEMORY:
             self._file = self._file or tempfile.TemporaryFile(prefix="evalscope-summary-")  # noqa: SIM115
             offset = self._file.tell()
-            self._sort().tofile(self._file)
+            self._file.write(self._sort().data)  # not `tofile`, which doesn't say why it failed
+            self._file.flush()
             self._sorted[-1] = np.memmap(self._file, np.float64, "r", offset)
             self._file.seek(0, 2)
 

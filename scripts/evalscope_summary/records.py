@@ -10,16 +10,53 @@ from typing import Any
 import orjson
 
 from . import jsonfile
+from .discovery import Signature, signature_of
 from .inventory import Inventory, batch_of, run_hash
 from .problems import Problem
 from .run import Record, read_run
 
+_ATTEMPTS = 3
+
+
+def read_settled(
+    root: str, run: str, signature: Signature, fill: bool, recompute: bool
+) -> tuple[Record, Signature | None]:
+    """Read a run, and again if its files changed meanwhile, so that a row never mixes two states of a run.
+
+    Args:
+        root: the results tree.
+        run: path of the folder below it.
+        signature: of its files when they were found.
+        fill: as for `read_run`.
+        recompute: as for `read_run`.
+
+    Returns:
+        The record, and the signature of the files that it was made from; None if they changed at each attempt.
+    """
+    for _ in range(_ATTEMPTS):
+        record = read_run(root, run, signature, fill, recompute)
+        now = signature_of(f"{root}/{run}")
+        if now == signature:
+            return record, signature
+        signature = now
+    if not record.skipped:
+        record = Record(run, filled={}, recomputed={})
+        message = "its files change while they are read: the test goes on, or it is being copied; run again later"
+        record.note("skipped", "incomplete", "", message)
+    return record, None
+
 
 class Records:
-    """The records of a tree, one file per run."""
+    """The records of a tree, one file per run.
+
+    Attributes:
+        folder: where they lie.
+        changed: runs whose files were no longer those of the inventory when they were read.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.changed: list[str] = []
         self._made: set[str] = set()  # folders that are known to be there
 
     def path(self, run: str) -> str:
@@ -40,16 +77,19 @@ class Records:
                 fill, recompute = fill or has_filled, recompute or has_recomputed  # going back reads nothing again
         except (OSError, ValueError, KeyError, TypeError):
             pass  # no record yet, or one that was damaged: made again
-        record = read_run(inventory.root, run, inventory.runs[run], fill, recompute)
+        record, signature = read_settled(inventory.root, run, inventory.runs[run], fill, recompute)
+        if signature != inventory.runs[run]:
+            self.changed.append(run)
         made = {
             "extractor": inventory.extractor,
             "run": json.dumps(run),  # for people; the path may be no UTF-8
-            "signature": inventory.runs[run],
+            "signature": signature,
             "record": _as_json(record),
         }
         folder = os.path.dirname(path)
         if folder not in self._made:
-            os.makedirs(folder, exist_ok=True)
+            with jsonfile.writing(folder):
+                os.makedirs(folder, exist_ok=True)
             self._made.add(folder)
         jsonfile.write_atomically(path, orjson.dumps(made))
         return record, True

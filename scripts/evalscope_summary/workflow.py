@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import discovery, progress, settings
+from . import discovery, jsonfile, progress, settings
 from .columns import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, TABLES
 from .inventory import ConflictingUse, WorkFolder, inventories, sources_digest
 
@@ -16,7 +16,7 @@ class EmptyTree(Exception):
     """There is no run although there were runs before; the text says what to do."""
 
 
-UserErrors = (settings.WrongConfiguration, discovery.MissingTree, ConflictingUse, EmptyTree)
+UserErrors = (settings.WrongConfiguration, discovery.MissingTree, ConflictingUse, EmptyTree, jsonfile.CantWrite)
 """Exceptions whose text is all that a user needs."""
 
 # What a rule depends on besides its input: the program's modules, and keys of the configuration. Modules that make
