@@ -2,13 +2,10 @@
 
 import argparse
 import gc
-import json
 import sys
-import time
 from pathlib import Path
 
 from evalscope_summary.inventory import Inventory
-from evalscope_summary.jsonfile import write_atomically
 from evalscope_summary.progress import Progress, is_quiet, shown
 from evalscope_summary.records import Records, extract
 
@@ -31,9 +28,8 @@ def main() -> None:
                 read += 1
                 progress.size += sum(status[0] for status in signature.values() if status)
     removed = records.remove_others(inventory, number - 1, batches)
-    if records.changed:  # noted in the stamp, with a time so that it is never the same: they are looked at next time
-        stamp = options.inventory.parent.parent / "extracted" / options.batch
-        write_atomically(stamp, json.dumps([time.time_ns(), *records.changed]).encode())
+    if records.corrected:
+        inventory.correct(options.inventory)
     if not is_quiet():
         kept = len(inventory.runs) - read
         print(f"batch {options.batch}: {read} runs read, {kept} unchanged, {removed} gone", file=sys.stderr)

@@ -5,7 +5,7 @@ time; it costs reading again.
         lock                              held by the process that may write here
         inventory/<batch>.json            the batch's runs with the signatures of their files
         records/<hh>/<hash>.json          one run, as it was read
-        extracted/<batch>                 stamp: the batch's records are those of its inventory, but for the runs in it
+        extracted/<batch>                 stamp: the batch's records are those of its inventory
     <work_dir>/output-<digest of output>/
         <rule>.json                       what a rule depends on besides its input (of all trees, one made the tables)
 """
@@ -89,6 +89,12 @@ class Inventory:
     extractor: str
     runs: dict[str, Signature]
     problems: list[Problem]
+
+    def correct(self, path: Path) -> None:
+        """Write it over what it was loaded from, under the same date: runs changed between finding and reading them."""
+        date = path.stat().st_mtime_ns
+        jsonfile.write_atomically(path, self.dump())
+        os.utime(path, ns=(date, date))
 
     def dump(self) -> bytes:
         """As JSON; the standard library's writer, since names of folders may be no UTF-8."""
@@ -190,8 +196,7 @@ class WorkFolder:
         """Rewrite the inventories and settings that changed; return how many inventories did.
 
         The stamp of a changed batch is removed first, and what is rewritten is dated after every table, so that
-        the batch runs whatever the clocks say and wherever this is interrupted. A batch whose stamp names runs counts
-        as changed: they changed while they were read, and may be by now as they were before.
+        the batch runs whatever the clocks say and wherever this is interrupted.
 
         Args:
             inventories: batch name → what its inventory should hold.
@@ -234,7 +239,7 @@ def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None =
             " give one of them another `work_dir` or `output`"
         )
     try:
-        if path.read_bytes() == data and not (stamp and stamp.exists() and stamp.stat().st_size):
+        if path.read_bytes() == data:
             return False
     except FileNotFoundError:
         with jsonfile.writing(path.parent):

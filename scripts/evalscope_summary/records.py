@@ -18,9 +18,7 @@ from .run import Record, read_run
 _ATTEMPTS = 3
 
 
-def read_settled(
-    root: str, run: str, signature: Signature, fill: bool, recompute: bool
-) -> tuple[Record, Signature | None]:
+def read_settled(root: str, run: str, signature: Signature, fill: bool, recompute: bool) -> tuple[Record, Signature]:
     """Read a run, and again if its files changed meanwhile, so that a row never mixes two states of a run.
 
     Args:
@@ -31,7 +29,7 @@ def read_settled(
         recompute: as for `read_run`.
 
     Returns:
-        The record, and the signature of the files that it was made from; None if they changed at each attempt.
+        The record, and the signature of the files that it was made from; empty if they changed at each attempt.
     """
     for _ in range(_ATTEMPTS):
         record = read_run(root, run, signature, fill, recompute)
@@ -43,7 +41,7 @@ def read_settled(
         record = Record(run, filled={}, recomputed={})
         message = "its files change while they are read: the test goes on, or it is being copied; run again later"
         record.note("skipped", "incomplete", "", message)
-    return record, None
+    return record, {}
 
 
 class Records:
@@ -51,12 +49,13 @@ class Records:
 
     Attributes:
         folder: where they lie.
-        changed: runs whose files were no longer those of the inventory when they were read.
+        corrected: whether files of a run were no longer those of its inventory when they were read. That inventory
+            then has the signature of those that were: should they be again what they were, the run is read again.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.changed: list[str] = []
+        self.corrected = False
         self._made: set[str] = set()  # folders that are known to be there
 
     def path(self, run: str) -> str:
@@ -79,7 +78,8 @@ class Records:
             pass  # no record yet, or one that was damaged: made again
         record, signature = read_settled(inventory.root, run, inventory.runs[run], fill, recompute)
         if signature != inventory.runs[run]:
-            self.changed.append(run)
+            inventory.runs[run] = signature
+            self.corrected = True
         made = {
             "extractor": inventory.extractor,
             "run": json.dumps(run),  # for people; the path may be no UTF-8
