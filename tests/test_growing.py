@@ -1,5 +1,6 @@
 """Runs that change while the workflow runs: no row mixes two states of a run, and the next start looks again."""
 
+import itertools
 import json
 import random
 import shutil
@@ -151,25 +152,40 @@ class Writer:
         while not self.ended.is_set():
             version += 1
             run = f"busy{self.chance.randrange(self.busy)}/20260101_000000/mock-7b"
-            for _ in self.remove(run) if (self.tree / run).exists() else ():
+            exists = (self.tree / run).exists()
+            if exists and self.chance.random() < 0.5:
+                steps = self.replace(run, version)
+            else:
+                steps = itertools.chain(self.remove(run) if exists else (), self.add(run, version))
+            for _ in steps:
                 self.keep(run)
-            if self.chance.random() < 0.8:
-                for _ in self.add(run, version):
-                    self.keep(run)
-                    if self.ended.is_set() and self.chance.random() < 0.3:
-                        return  # killed
+                if self.ended.is_set() and self.chance.random() < 0.3:
+                    return  # killed
 
     def add(self, run: str, version: int) -> Iterator[None]:
         (self.tree / run).mkdir(parents=True, exist_ok=True)
         for name in IN_ORDER:
-            content = (self.source / name).read_bytes()
-            if name.endswith(".json"):
-                content = json.dumps(numbered(json.loads(content), version), indent=4).encode()
+            content = self.content(name, version)
             with open(self.tree / run / name, "wb", buffering=0) as file:
                 half = len(content) // 2
                 for part in (content[:half], content[half:]):
                     file.write(part)
                     yield
+
+    def replace(self, run: str, version: int) -> Iterator[None]:
+        """As a copy does: each file whole, in the place of the one before."""
+        for name in IN_ORDER[1:]:
+            if (self.tree / run / name).exists():
+                path = self.tree / f".{name}"
+                path.write_bytes(self.content(name, version))
+                path.replace(self.tree / run / name)
+                yield
+
+    def content(self, name: str, version: int) -> bytes:
+        content = (self.source / name).read_bytes()
+        if name.endswith(".json"):
+            return json.dumps(numbered(json.loads(content), version), indent=4).encode()
+        return content
 
     def remove(self, run: str) -> Iterator[None]:
         for name in self.chance.sample(IN_ORDER, len(IN_ORDER)):
@@ -210,16 +226,15 @@ def numbered(content: object, version: int) -> object:
     return round(content * (1 + version / 1000), 6) if isinstance(content, float) and content > 0 else content
 
 
-# Imported by every Python that the workflow starts: a disk on which opening a file of a run takes a while.
+# Imported by every Python that the workflow starts: a disk on which opening a file of a busy run takes a while.
 _SLOW = """
 import os, sys, time
 
 def _slow(event, args):
-    if event in ("open", "sqlite3.connect") and "/benchmark_" in os.fsdecode(args[0] if args[0] != 0 else ""):
-        time.sleep(0.01)
+    if event in ("open", "sqlite3.connect") and isinstance(args[0], str) and "/busy" in args[0]:
+        time.sleep(0.03)
 
-sys.addaudithook(lambda event, args: _slow(event, args) if event in ("open", "sqlite3.connect") and
-                 isinstance(args[0], (str, bytes, os.PathLike)) else None)
+sys.addaudithook(_slow)
 """
 
 
