@@ -62,9 +62,7 @@ def leave(project: Project, kept: Path) -> None:
         (change, restore, "as it is meanwhile", {RUN}),  # same sizes and times as when it was found
         (remove, leave, "none", set()),
         (remove, restore, "none", {RUN}),
-        (remove_percentiles, leave, "as it is meanwhile", set()),
         (remove_percentiles, restore, "as it is meanwhile", {RUN}),
-        (leave, change, "as it is meanwhile", {RUN}),
     ],
 )
 def test_a_run_that_changes_between_finding_and_reading_is_as_the_tree_after_the_next_start(
@@ -90,7 +88,8 @@ def test_a_run_that_changes_between_finding_and_reading_is_as_the_tree_after_the
     afterwards(built, kept)
     assert built.snakemake().read == read_next
     assert built.tables() == built.clean_tables()
-    assert NOTHING_TO_DO in built.snakemake("-n").text
+    if read_next:
+        assert NOTHING_TO_DO in built.snakemake("-n").text
 
 
 @pytest.mark.parametrize("after", range(3))  # summary, args, percentiles
@@ -140,7 +139,7 @@ class Writer:
     source: Path
     states: Path
     chance: random.Random
-    busy: int = 8
+    busy: int = 6
     ended: threading.Event = field(default_factory=threading.Event)
     steps: int = 0
 
@@ -199,7 +198,7 @@ class Writer:
         if all((self.tree / run / name).exists() for name in IN_ORDER[1:3]):  # else it has no row
             shutil.copytree(self.tree / run, self.states / str(self.steps) / run)
         self.steps += 1
-        time.sleep(0.004)
+        time.sleep(0.01)
 
     def rows(self) -> set[tuple[str, ...]]:
         """The rows of all states that there were."""
