@@ -6,7 +6,7 @@ VENV ?= .venv
 DEV ?= .venv-dev
 CORES ?= all
 
-.PHONY: example test lint format docs bench lock clean
+.PHONY: example test test-long lint format docs bench lock clean
 
 example: $(VENV)/installed  ## run the workflow on example/results
 	$(VENV)/bin/snakemake --cores $(CORES) --directory example
@@ -17,6 +17,9 @@ example: $(VENV)/installed  ## run the workflow on example/results
 
 test: $(DEV)/installed  ## run all tests
 	$(DEV)/bin/python -m pytest -n auto
+
+test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (an hour)
+	$(DEV)/bin/python -m pytest -n auto -m long
 
 lint: $(DEV)/installed  ## check style, types and the workflow
 	$(DEV)/bin/ruff check .

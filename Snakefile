@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import IOFile
 from snakemake.utils import min_version
 
 min_version("9.19")
@@ -215,5 +216,16 @@ rule strict:
         flow.program("strict.py", "{input:q}")
 
 
+# A table that can't be made anew stays as it was (not in an importing workflow, where only its own handlers run).
+onstart:
+    flow.keep_tables()
+
+
+onerror:
+    for path in flow.restore_tables():
+        workflow.persistence.cleanup_metadata(IOFile(str(path)))  # it says that it was made of the inputs of now
+
+
 onsuccess:
+    flow.release_tables()
     flow.show_overview()

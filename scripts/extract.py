@@ -28,8 +28,7 @@ def main() -> None:
                 read += 1
                 progress.size += sum(status[0] for status in signature.values() if status)
     removed = records.remove_others(inventory, number - 1, batches)
-    if records.corrected:
-        inventory.correct(options.inventory)
+    records.correct(options.inventory)
     if not is_quiet():
         kept = len(inventory.runs) - read
         print(f"batch {options.batch}: {read} runs read, {kept} unchanged, {removed} gone", file=sys.stderr)

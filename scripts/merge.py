@@ -29,11 +29,13 @@ from evalscope_summary.tables import (
 _FEW = 1000  # runs that one process merges before another one has started
 
 
-def part(records: Path, settings: Mapping[str, Any], inventory: Inventory) -> Merged:
-    """The runs of one batch, with their lines of CSV; a record that is missing or stale is made on the spot."""
-    kept = Records(records)
+def part(records: Path, settings: Mapping[str, Any], path: Path) -> Merged:
+    """The runs of an inventory, with their lines of CSV; a record that is missing or stale is made on the spot."""
+    kept, inventory = Records(records), Inventory.load(path)
     found = (kept.get(inventory, run)[0] for run in inventory.runs)
-    return entries(found, settings, csv_cells(raw_columns(settings)))
+    merged = entries(found, settings, csv_cells(raw_columns(settings)))
+    kept.correct(path)
+    return merged
 
 
 def counted(parts: Iterator[Merged], inventories: list[Inventory], progress: Progress) -> Iterator[Merged]:
@@ -60,7 +62,8 @@ def main() -> None:
     with ExitStack() as stack:
         some = options.threads > 1 and runs > _FEW
         pool = stack.enter_context(ProcessPoolExecutor(options.threads)) if some else None
-        parts = (pool.map if pool else map)(merge_part, inventories)  # before there is a thread that shows progress
+        # before there is a thread that shows progress
+        parts = (pool.map if pool else map)(merge_part, options.inventories)
         progress = stack.enter_context(shown(Progress("merging", runs)))
         made = merge(counted(iter(parts), inventories, progress))
     try:

@@ -18,7 +18,7 @@ from evalscope_summary import pool
 from evalscope_summary.discovery import signature_of
 from evalscope_summary.inventory import Inventory
 from evalscope_summary.jsonfile import CantWrite, write_atomically
-from evalscope_summary.records import Records, extract
+from evalscope_summary.records import Records
 
 sys.path.insert(0, str(CHECKOUT / "benchmarks"))
 
@@ -174,7 +174,8 @@ def add_runs(project: Project) -> None:
     [
         (".evalscope-summary", 0, ".evalscope-summary/"),  # no inventory can be written
         (".evalscope-summary", 40960, ".json"),  # the inventories can, but not all records
-        ("tables", 0, "tables/summary_"),
+        ("tables", 0, "tables/summary_raw.csv"),
+        ("tables", 65536, "tables/summary_"),  # there is room for some
     ],
 )
 def test_a_full_disk_is_named_and_running_again_with_room_completes(
@@ -188,8 +189,8 @@ def test_a_full_disk_is_named_and_running_again_with_room_completes(
         filler = fill(disk, leave)
         failed = built.meanwhile()
         failed.fails_with(f"{where}/", named, "can't be written: No space left on device; make room")
-        for path, content in tables.items():
-            assert not path.exists() or path.read_bytes() == content, f"{path} is not what it was"
+        left = {path: path.read_bytes() for path in tables}
+        assert not list(disk.glob(".summary*"))
         filler.unlink()
         run_as_the_readme_says(built)
         made = {
@@ -198,6 +199,10 @@ def test_a_full_disk_is_named_and_running_again_with_room_completes(
         }
         assert made == built.clean_tables()
         assert NOTHING_TO_DO in built.snakemake("-n").text
+        for path, content in left.items():
+            assert content in (tables[path], path.read_bytes()), f"{path} was neither what it was nor what it is now"
+        old = [path for path, content in left.items() if content == tables[path]]
+        assert len(old) > 2 if leave and where == "tables" else len(old) == len(tables)
 
 
 @pytest.mark.parametrize("cause", ["copy", "values"])
@@ -215,12 +220,16 @@ def test_a_full_folder_for_temporary_files_is_not_taken_for_a_damaged_run(
     with small_disk(tmp_path / "temporary") as disk:
         monkeypatch.setattr(tempfile, "tempdir", str(disk))
         filler = fill(disk, 0)
-        with pytest.raises(CantWrite, match=r"no room .*/temporary.*benchmark_data\.db.*TMPDIR"):
-            list(extract(inventory, records))
-        assert not list(tmp_path.glob("records/*/*"))
+        record, read = records.get(inventory, "run")
+        assert read
+        (problem,) = {*record.problems, *record.fill_problems, *record.recompute_problems}
+        assert problem.code == "unreadable-database"
+        assert "make some where TMPDIR points to" in problem.message
         filler.unlink()
-        assert list(extract(inventory, records)) == [True]
-    assert records.get(inventory, "run")[0].problems == []
+        record, read = records.get(inventory, "run")
+        assert read
+        assert not {*record.problems, *record.fill_problems, *record.recompute_problems}
+    assert records.get(inventory, "run")[1] is False
 
 
 @pytest.mark.parametrize("file", ["table.csv", "sub/table.csv"])

@@ -1,25 +1,30 @@
 """Runs that change while the workflow runs: no row mixes two states of a run, and the next start looks again."""
 
+import errno
 import itertools
 import json
+import os
 import random
 import shutil
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT, NOTHING_TO_DO, Project, rows_of
-from evalscope_summary import jsonfile
+from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project, rows_of
+from evalscope_summary import database, jsonfile
 from evalscope_summary.columns import raw_columns
 from evalscope_summary.discovery import discover, signature_of
-from evalscope_summary.records import read_settled
+from evalscope_summary.inventory import Inventory
+from evalscope_summary.records import Records, read_settled
 from evalscope_summary.run import read_run
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import merge, write_csv
+from evalscope_summary.tables import entries, merge, write_csv
 
 sys.path.insert(0, str(CHECKOUT / "benchmarks"))
 
@@ -209,7 +214,7 @@ class Writer:
             for run, signature in discover(str(state)).runs.items()
         ]
         path = self.states.with_name("states.csv")
-        write_csv(path, raw_columns(config), merge(records, config).rows)
+        write_csv(path, raw_columns(config), merge([entries(records, config)]).rows)
         return {tuple(row.values()) for row in rows_of(path)}
 
 
@@ -273,3 +278,58 @@ def test_no_table_of_a_growing_tree_has_a_torn_row_and_the_last_is_that_of_a_cle
     project.snakemake(succeeds=True)
     assert project.tables() == project.clean_tables()
     assert NOTHING_TO_DO in project.snakemake("-n").text
+
+
+def io_error(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
+    """The next read of a file of this name fails."""
+    read_bytes, failures = jsonfile.read_bytes, [OSError(number, os.strerror(number))]
+
+    def read(path: str) -> bytes:
+        if path.endswith(name) and failures:
+            raise failures.pop()
+        return read_bytes(path)
+
+    monkeypatch.setattr(jsonfile, "read_bytes", read)
+
+
+@pytest.mark.parametrize("name", IN_ORDER[1:])
+@pytest.mark.parametrize(("number", "passes"), [(errno.EIO, True), (errno.ESTALE, True), (errno.EACCES, False)])
+def test_a_run_that_a_disk_failed_to_give_is_read_again_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, number: int, passes: bool
+) -> None:
+    inventory, path = an_inventory(tmp_path)
+    io_error(monkeypatch, name, number)
+    records = Records(tmp_path / "records")
+    assert [p.code for p in records.get(inventory, RUN)[0].problems] == ["unreadable-json"]
+    records.correct(path)
+    assert (Inventory.load(path).runs[RUN] == inventory.runs[RUN]) == (not passes)
+    again, read = Records(tmp_path / "records").get(inventory, RUN)
+    assert (read, not again.problems) == (passes, passes)
+
+
+def test_a_run_whose_database_was_locked_is_read_again_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.01)
+    inventory, path = an_inventory(tmp_path)
+    records = Records(tmp_path / "records")
+    with closing(sqlite3.connect(tmp_path / "results" / RUN / IN_ORDER[0], isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        (problem,) = set(records.get(inventory, RUN)[0].problems)
+    assert problem.code == "unreadable-database"
+    assert "locked" in problem.message
+    records.correct(path)
+    assert Inventory.load(path).runs[RUN] == {}
+    again, read = records.get(inventory, RUN)
+    assert read
+    assert not again.problems
+
+
+def an_inventory(folder: Path) -> tuple[Inventory, Path]:
+    """A tree of one run, and its inventory."""
+    run = folder / "results" / RUN
+    shutil.copytree(MIXED / RUN, run)
+    inventory = Inventory(str(folder / "results"), True, False, "", {RUN: signature_of(str(run))}, [])
+    path = folder / "1-of-1.json"
+    path.write_bytes(inventory.dump())
+    return inventory, path

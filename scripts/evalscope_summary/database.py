@@ -23,7 +23,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 from . import formats
-from .jsonfile import parse
+from .jsonfile import is_passing, parse
 
 _OK = "success IN (1, 'True')"
 _BUSY_SECONDS = 2.0
@@ -33,7 +33,6 @@ _FIXED_MESSAGES = frozenset(  # of SQLite, that say more than the name of the er
         "database disk image is malformed",
         "database is locked",
         "disk I/O error",
-        "database or disk is full",
         "file is not a database",
         "string or blob too big",
         "unable to open database file",
@@ -44,8 +43,20 @@ _LONGEST = 2**26  # bytes of a value that is read; the intervals of a million to
 _STEPS = 10_000_000  # of SQLite's machine for one statement, and one more per byte; real rows take one per 100 bytes
 
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_LOCKED})
+
+
 class UnreadableDatabase(Exception):
-    """A database can't be read; the text says why."""
+    """A database can't be read; the text says why.
+
+    Attributes:
+        passing: it may be readable at the next start without a change to it.
+    """
+
+    def __init__(self, message: str, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 @dataclass(frozen=True)
@@ -130,11 +141,12 @@ def connect(folder: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
         sides = [s for s in (formats.JOURNAL, formats.WAL) if os.path.exists(os.path.join(folder, s))]
         page_size, is_wal = _header(path)
         if sides or is_wal:
+            size += sum(_size(os.path.join(folder, side)) for side in sides)
             with tempfile.TemporaryDirectory(prefix="evalscope-summary-") as copy:
+                if size > shutil.disk_usage(copy).free:  # else others would feel it until the copy failed
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), copy)
                 for name in (formats.DATABASE, *sides):
-                    source = os.path.join(folder, name)
-                    size += _size(source)
-                    shutil.copyfile(source, os.path.join(copy, name))
+                    shutil.copyfile(os.path.join(folder, name), os.path.join(copy, name))
                 with closing(sqlite3.connect(os.path.join(copy, formats.DATABASE))) as connection:
                     _restrict(connection, size)
                     yield connection
@@ -146,11 +158,16 @@ def connect(folder: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
                 _restrict(connection, size)
                 yield connection
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # damage may lie in names and texts
-        raise UnreadableDatabase(f"it can't be read: {_reason(error)}") from error
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension that tells more
+        raise UnreadableDatabase(
+            f"it can't be read: {_reason(error)}", passing=is_passing(error) or code in _PASSING
+        ) from error
 
 
 def _reason(error: Exception) -> str:
     """What is wrong, without what SQLite and Python quote of the file (names, texts), as it may hold keys."""
+    if getattr(error, "errno", None) in _FULL or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return "there is no room for temporary files; make some where TMPDIR points to (else /tmp), and run again"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:

@@ -90,12 +90,6 @@ class Inventory:
     runs: dict[str, Signature]
     problems: list[Problem]
 
-    def correct(self, path: Path) -> None:
-        """Write it over what it was loaded from, under the same date: runs changed between finding and reading them."""
-        date = path.stat().st_mtime_ns
-        jsonfile.write_atomically(path, self.dump())
-        os.utime(path, ns=(date, date))
-
     def dump(self) -> bytes:
         """As JSON; the standard library's writer, since names of folders may be no UTF-8."""
         return json.dumps(vars(self), sort_keys=True, separators=(",", ":")).encode("ascii")

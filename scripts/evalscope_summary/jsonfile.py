@@ -14,6 +14,26 @@ LARGEST = 2**24
 """Bytes of the largest file that is read; evalscope's take less than 100 KB. Parsing may take 30 times as much."""
 
 
+_LASTING = frozenset(
+    {
+        errno.EACCES,
+        errno.EFBIG,
+        errno.EINVAL,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.ENXIO,
+        errno.EPERM,
+    }
+)
+
+
+def is_passing(error: BaseException | None) -> bool:
+    """Whether an error may be over at the next start without a change to the file: the disk is away, or full, …"""
+    return isinstance(error, OSError) and error.errno not in _LASTING
+
+
 class UnreadableJson(Exception):
     """A file holds no JSON, or can't be read; the text says why, and never quotes the file (it may hold keys)."""
 

@@ -46,6 +46,11 @@ class Measured:
         self._of_streamed = {metric: Pool() for metric in _STREAMED_ONLY}
         self._recomputed = {metric: Pool() for metric in _STREAMED_ONLY}
 
+    def close(self) -> None:
+        """Remove temporary files."""
+        for pool in (*self._all.values(), *self._of_streamed.values(), *self._recomputed.values()):
+            pool.close()
+
     @np.errstate(over="ignore")  # damaged rows may hold any number; what overflows is left out
     def add(self, rows: Rows) -> None:
         """Add some rows."""

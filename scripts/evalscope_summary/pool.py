@@ -30,6 +30,11 @@ class Pool:
         self._sorted: list[Values] = []
         self._file: IO[bytes] | None = None
 
+    def close(self) -> None:
+        """Remove the temporary file, if there is one."""
+        if self._file:
+            self._file.close()
+
     def add(self, values: Values) -> None:
         """Add values; NaN and infinite ones are counted only."""
         finite = values[np.isfinite(values)]

@@ -29,13 +29,14 @@ def read_settled(root: str, run: str, signature: Signature, fill: bool, recomput
         recompute: as for `read_run`.
 
     Returns:
-        The record, and the signature of the files that it was made from; empty if they changed at each attempt.
+        The record, and the signature of the files that it was made from; empty if they changed at each attempt, or
+        what is wrong with them may be over at the next start: no files have it, so the run is read again then.
     """
     for _ in range(_ATTEMPTS):
         record = read_run(root, run, signature, fill, recompute)
         now = signature_of(f"{root}/{run}")
         if now == signature:
-            return record, signature
+            return record, {} if record.passing else signature
         signature = now
     if not record.skipped:
         record = Record(run, filled={}, recomputed={})
@@ -45,17 +46,11 @@ def read_settled(root: str, run: str, signature: Signature, fill: bool, recomput
 
 
 class Records:
-    """The records of a tree, one file per run.
-
-    Attributes:
-        folder: where they lie.
-        corrected: whether files of a run were no longer those of its inventory when they were read. That inventory
-            then has the signature of those that were: should they be again what they were, the run is read again.
-    """
+    """The records of a tree, one file per run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.corrected = False
+        self._changed: dict[str, tuple[Signature, Signature]] = {}  # run → signature when found, when read
         self._made: set[str] = set()  # folders that are known to be there
 
     def path(self, run: str) -> str:
@@ -78,8 +73,7 @@ class Records:
             pass  # no record yet, or one that was damaged: made again
         record, signature = read_settled(inventory.root, run, inventory.runs[run], fill, recompute)
         if signature != inventory.runs[run]:
-            inventory.runs[run] = signature
-            self.corrected = True
+            self._changed[run] = (inventory.runs[run], signature)
         made = {
             "extractor": inventory.extractor,
             "run": json.dumps(run),  # for people; the path may be no UTF-8
@@ -93,6 +87,21 @@ class Records:
             self._made.add(folder)
         jsonfile.write_atomically(path, orjson.dumps(made))
         return record, True
+
+    def correct(self, path: Path) -> None:
+        """Put into an inventory the signatures of the runs whose files changed until they were read.
+
+        Should the files be again what they were when they were found, the next start sees that, and reads them again.
+        The date stays, as nothing has to be made anew now.
+        """
+        if self._changed:
+            date = path.stat().st_mtime_ns
+            inventory = Inventory.load(path)  # anew: this may be what is left of a killed start, beside the next one
+            for run, (found, read) in self._changed.items():
+                if inventory.runs.get(run) == found:
+                    inventory.runs[run] = read
+            jsonfile.write_atomically(path, inventory.dump())
+            os.utime(path, ns=(date, date))
 
     def remove_others(self, inventory: Inventory, batch: int, batches: int) -> int:
         """Remove records of runs that the batch no longer has, and left-over temporary files; return how many."""

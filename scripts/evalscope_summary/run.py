@@ -6,6 +6,7 @@ import functools
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from os import PathLike
 from sqlite3 import Connection
@@ -50,6 +51,7 @@ class Record:
         recomputed: cells of `metrics: recomputed`; None if they were not asked for.
         prompt_characters: length of the prompt given as text, None if there was none.
         fingerprint: digest of the bytes of args, summary and percentiles; empty for a skipped run.
+        passing: what is wrong may be over at the next start without a change to the files (the disk was away).
         problems: rows of `summary_problems`; those of `fill_problems` only hold together with `filled`, those of
             `recompute_problems` together with `recomputed`, those of `reported_problems` without it.
     """
@@ -61,6 +63,7 @@ class Record:
     arguments: dict[str, str] = field(default_factory=dict)
     prompt_characters: int | None = None
     fingerprint: str = ""
+    passing: bool = False
     problems: list[Problem] = field(default_factory=list)
     fill_problems: list[Problem] = field(default_factory=list)
     recompute_problems: list[Problem] = field(default_factory=list)
@@ -127,6 +130,7 @@ def _read_object(record: Record, folder: str, name: str, digest: Any) -> dict[st
     try:
         content, data = jsonfile.read(f"{folder}/{name}")
     except jsonfile.UnreadableJson as error:
+        record.passing |= jsonfile.is_passing(error.__cause__)
         record.note("skipped", "unreadable-json", name, f"{error}; copy it again, or run the test again")
         return None
     digest.update(len(data).to_bytes(8) + data)
@@ -214,6 +218,7 @@ class _Reading:
                     concerned = [problems for wanted, problems in parts if wanted]
                     self.read_rows(window, found, connection, fill, recompute)
         except UnreadableDatabase as error:
+            record.passing |= error.passing
             message = f"{error}; the cells that would come from it stay empty"
             for problems in concerned:
                 problems.append(record.problem("warning", "unreadable-database", formats.DATABASE, message))
@@ -344,6 +349,7 @@ class _Reading:
             content, data = jsonfile.read(f"{self.folder}/{name}")
         except jsonfile.UnreadableJson as error:
             self.percentiles_readable = False
+            self.record.passing |= jsonfile.is_passing(error.__cause__)
             self.record.note("warning", "unreadable-json", name, f"{error}; its percentiles are not in the table")
             return
         self.digest.update(len(data).to_bytes(8) + data)
@@ -428,15 +434,15 @@ class _Reading:
         from . import percentiles  # imports numpy, which most runs of some releases don't need
 
         wanted = (FOR_PERCENTILES if fill else frozenset()) | (FOR_RECOMPUTING if recompute else frozenset())
-        measured = percentiles.Measured(found.columns, window, self.args.get("stream") is True)
-        for part in rows(connection, found.columns, wanted):
-            measured.add(part)
-        if fill:
-            self.fill(window, measured)
-            self.note_unusable(self.record.fill_problems, measured, FOR_PERCENTILES)
-        if recompute:
-            self.recompute(measured)
-            self.note_unusable(self.record.recompute_problems, measured, FOR_RECOMPUTING)
+        with closing(percentiles.Measured(found.columns, window, self.args.get("stream") is True)) as measured:
+            for part in rows(connection, found.columns, wanted):
+                measured.add(part)
+            if fill:
+                self.fill(window, measured)
+                self.note_unusable(self.record.fill_problems, measured, FOR_PERCENTILES)
+            if recompute:
+                self.recompute(measured)
+                self.note_unusable(self.record.recompute_problems, measured, FOR_RECOMPUTING)
 
     def note_unusable(self, problems: list[Problem], measured: Measured, columns: frozenset[str]) -> None:
         """Name what was left out of a part of the record; the other part's columns may have been read with it."""

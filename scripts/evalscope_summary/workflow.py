@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -139,11 +140,36 @@ class Flow:
         found = inventories(config["results_dir"], tree, config, len(self.batches))
         self.folder.update(dict(zip(self.batches, found, strict=True)), rule_settings, self.existing_tables())
 
-    def existing_tables(self) -> list[Path]:
-        """The tables that were made earlier."""
+    def tables(self) -> list[Path]:
+        """All tables that can be made."""
         tables = [self.table(table, format_) for table in TABLES for format_ in FORMATS]
         tables += [*self.overview, self.table("problems", "csv"), self.workbook, self.data_package]
-        return [path for path in map(Path, tables) if path.exists()]
+        return [Path(path) for path in tables]
+
+    def existing_tables(self) -> list[Path]:
+        """The tables that were made earlier."""
+        return [path for path in self.tables() if path.exists()]
+
+    def keep_tables(self) -> None:
+        """Give the tables that there are a second name: Snakemake removes those that it is about to make anew."""
+        self.release_tables()  # what a killed start left
+        for table in self.existing_tables():
+            with suppress(OSError):  # a file system without links: a table that can't be made is missing, then
+                os.link(table, _second_name(table))
+
+    def release_tables(self) -> None:
+        """Forget about what `keep_tables` did."""
+        for table in self.tables():
+            _second_name(table).unlink(missing_ok=True)
+
+    def restore_tables(self) -> list[Path]:
+        """Bring back the tables that are gone since `keep_tables`, as making them failed; return them."""
+        gone = [table for table in self.tables() if not table.exists() and _second_name(table).exists()]
+        for table in gone:
+            _second_name(table).rename(table)
+            print(f"evalscope-summary: {table} could not be made, and is the one from before", file=sys.stderr)
+        self.release_tables()
+        return gone
 
     def _overview_date(self) -> int | None:
         path = Path(self.overview[0])
@@ -155,6 +181,10 @@ class Flow:
             from .overview import on_a_terminal
 
             print(f"\n{on_a_terminal(Path(self.overview[0]), self.config['label_pattern'])}\n", flush=True)
+
+
+def _second_name(table: Path) -> Path:
+    return table.with_name(f".{table.name}.before")
 
 
 def literal(text: str) -> str:
