@@ -16,6 +16,7 @@ from pathlib import Path
 from evalscope_summary.columns import TABLES
 from evalscope_summary.discovery import MissingTree, Signature, discover
 from evalscope_summary.groups import warnings
+from evalscope_summary.problems import printable
 from evalscope_summary.records import read_settled
 from evalscope_summary.run import Record
 from evalscope_summary.settings import complete
@@ -142,7 +143,7 @@ def _with_progress(records: Iterator[Record], count: int, say: dict[str, str]) -
 
         records = iter(tqdm(records, total=count, desc=say["reading"], unit="run"))
     for record in records:
-        run = record.run
+        run = printable(record.run)
         if record.skipped:
             reasons = "; ".join(problem.message for problem in record.problems if problem.severity == "skipped")
             print(say["failed"].format(run, reasons), file=sys.stderr)

@@ -36,6 +36,7 @@ _PERCENTILES = {
 _HEADER = ("runs", "success", *_AVERAGES.values())
 _ON_A_TERMINAL = 20  # rows
 _WIDEST = 40  # characters of a label there
+_WIDEST_IN_A_REPORT = 300  # each row is filled up to the widest
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,9 @@ def _on_a_line(value: Any) -> str:
 
 def _text(value: Any) -> str:
     """A label in Markdown, with nothing in it that means something there."""
-    return re.sub(r"([\\`*\[\]<>|&])", r"\\\1", _on_a_line(value))
+    shown = _on_a_line(value)
+    cut = shown if len(shown) <= _WIDEST_IN_A_REPORT else shown[: _WIDEST_IN_A_REPORT - 1] + "…"
+    return re.sub(r"([\\`*\[\]<>|&])", r"\\\1", cut)
 
 
 def on_a_terminal(path: Path, label_pattern: str) -> str:

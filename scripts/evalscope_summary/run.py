@@ -37,6 +37,7 @@ _MEANS = {
 }
 _NUMBERS, _ORDINARY = (float, int), 1e15  # nearly all values are numbers of this size, and need no closer look
 _SHOWN = 40  # characters of a wrong value that a message quotes
+_LONGEST = 2**16  # characters of a label; readers of CSV have limits for a field, and for a row
 
 
 @dataclass
@@ -263,14 +264,15 @@ class _Reading:
         return int(value)
 
     def text(self, key: str) -> str | None:
-        """A text argument, with lone surrogates (no UTF-8) shown as escapes."""
+        """A text argument, as it is shown: printable, and with an ellipsis where it is cut."""
         value = self.args.get(key)
         if value is None:
             return None
         if not isinstance(value, str):
             self.wrong(formats.ARGS, key, value)
             return None
-        return printable(value)
+        shown = printable(value[: _LONGEST + 1])
+        return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
 
     # --- steps ---
 
@@ -278,17 +280,18 @@ class _Reading:
         args = self.args
         name = self.text("alias") or self.text("name")
         model = self.text("model")
-        where = labels.place(self.record.run, self.text("name"))
+        run = printable(self.record.run)
+        where = labels.place(run, self.text("name"))
         dataset_path = self.text("dataset_path")
         dataset_file = labels.file_name(dataset_path) if dataset_path else None
         self.set("timestamp", where.timestamp)
-        self.set("config", printable(where.config or name or where.name_folder or model or ""))
+        self.set("config", where.config or name or where.name_folder or model)
         self.set("model", model)
         self.set("name", name)
         self.set("api", self.text("api"))
         self.set("dataset", self.text("dataset"))
         self.set("dataset_file", dataset_file)
-        self.set("run", printable(self.record.run))
+        self.set("run", run)
         self.record.prompt_characters = labels.prompt_characters(args.get("prompt"))
         self.set("number", self.count(formats.ARGS, "number", args.get("number")))
         limits = args.get("max_tokens")

@@ -243,7 +243,7 @@ def write_xlsx(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> No
     write_workbook(path, {"table": (columns, rows)})
 
 
-_XLSX_CHARACTERS = 32767  # that a cell can hold; longer texts end with an ellipsis
+_XLSX_UNITS = 32767  # of UTF-16 that a cell can hold; longer texts end with an ellipsis
 XLSX_ROWS = 2**20 - 2
 """Rows that fit into a sheet below the two of its header."""
 
@@ -281,12 +281,21 @@ def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[Column], Iter
                     if isinstance(value, bool):
                         sheet.write_boolean(last, number, value)
                     elif isinstance(value, str):
-                        cut = value if len(value) <= _XLSX_CHARACTERS else value[: _XLSX_CHARACTERS - 1] + "…"
-                        sheet.write_string(last, number, cut)
+                        sheet.write_string(last, number, _fitting(value))
                     else:
                         sheet.write_number(last, number, value)
             sheet.autofilter(1, 0, last, len(columns) - 1)
     write_atomically(path, buffer.getvalue())
+
+
+def _fitting(text: str) -> str:
+    """A text that fits into a cell of a workbook."""
+    if len(text) <= _XLSX_UNITS // 2:
+        return text
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * _XLSX_UNITS:
+        return text
+    return units[: 2 * (_XLSX_UNITS - 1)].decode("utf-16-le", "ignore") + "…"
 
 
 WRITERS = dict(zip(FORMATS, (write_csv, write_json, write_parquet, write_xlsx), strict=True))
