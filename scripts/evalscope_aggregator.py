@@ -6,6 +6,7 @@ changed. Exit status: 0 when tables were written, 1 when no run was readable, 2 
 """
 
 import argparse
+import io
 import locale
 import os
 import sys
@@ -90,6 +91,9 @@ def read_all(root: str, runs: dict[str, Signature], fill: bool) -> Iterator[Reco
 
 def main() -> int:
     """Parse the arguments, read the tree, write the tables; returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names may hold what its encoding lacks
     say = MESSAGES[language()]
     parser = argparse.ArgumentParser(description=say["description"], epilog=say["epilog"])
     parser.add_argument("--results-dir", default="./results", help=say["results_dir"])

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import unicodedata
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from collections.abc import Callable
@@ -288,10 +289,35 @@ def test_a_terminal_gets_no_control_characters(made: Any) -> None:
         assert not CONTROL.search(text), CONTROL.search(text)
 
 
+def test_a_terminal_that_lacks_the_characters_gets_escapes(made: Any, tmp_path: Path) -> None:
+    project = made[0]
+    command = [sys.executable, str(project.checkout / "scripts" / "evalscope_aggregator.py")]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii:strict"}
+    done = subprocess.run(
+        [*command, "--results-dir", str(project.tree)], cwd=tmp_path, env=environment, capture_output=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr[-1000:]
+    assert b"\\u4e2d\\u6587" in done.stdout
+    assert (tmp_path / "summary_raw.csv").read_bytes() == (project.folder / "summary_raw.csv").read_bytes()
+
+
 def test_a_problem_names_a_folder_as_the_table_does(made: Any) -> None:
     folders = {text: shown for text, shown in TEXTS if can_be_a_folder(text)}
     found = {row["run"] for row in rows_of(made[0].folder / "summary_problems.csv") if row["severity"] == "skipped"}
     assert {run.split("/")[0] for run in found} == {*folders.values(), "plain"}
+
+
+def test_of_all_characters_those_that_can_be_seen_are_kept_and_no_dangerous_ones() -> None:
+    turning = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    for character in map(chr, range(sys.maxunicode + 1)):
+        kept = printable(character) == character
+        category = unicodedata.category(character)
+        if category[0] in "LMNPS" or category == "Zs":
+            assert kept or character == "\u180e", ascii(character)  # which was a space in Unicode 6.2
+        elif kept:
+            assert category in ("Cf", "Co", "Cn"), ascii(character)
+            assert unicodedata.bidirectional(character) not in turning, ascii(character)
+            assert character not in "\ufffe\uffff", "XML has no such character"
 
 
 @pytest.mark.parametrize(("text", "shown"), [pair for pair in TEXTS if len(pair[0]) < 1000])

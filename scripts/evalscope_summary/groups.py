@@ -85,14 +85,14 @@ def check_patterns(rows: Sequence[Row], settings: Mapping[str, Any]) -> None:
     texts = [row[name] for row in rows for name in ("config", "name") if row.get(name)]
     if repeat and texts and not any(re.search(repeat, text) for text in texts):
         raise PatternMatchesNothing(
-            f"configuration: 'repeat_pattern' {repeat!r} is found in no run's config or name, such as {texts[0]!r}."
-            " Mend it, or remove it"
+            f"configuration: 'repeat_pattern' {repeat!r} is found in no run's config or name, such as"
+            f" {texts[0]!r:.200}. Mend it, or remove it"
         )
     added = [column.name for column in pattern_columns(settings["label_pattern"])]
     if added and rows and not any(row.get(name) is not None for row in rows for name in added):
         raise PatternMatchesNothing(
             f"configuration: 'label_pattern' {settings['label_pattern']!r} matches no run's path, such as"
-            f" {rows[0].get('run')!r}. Mend it, or remove it"
+            f" {rows[0].get('run')!r:.200}. Mend it, or remove it"
         )
 
 
