@@ -152,7 +152,8 @@ def _with_progress(records: Iterator[Record], count: int, say: dict[str, str]) -
             reasons = "; ".join(problem.message for problem in record.problems if problem.severity == "skipped")
             print(say["failed"].format(run, reasons), file=sys.stderr)
         elif not sys.stderr.isatty():
-            print(say["processed"].format(f"{record.values.get('config', '')}/{record.values.get('timestamp', '')}"))
+            where = f"{record.values.get('config', '')}/{record.values.get('timestamp', '')}"
+            print(say["processed"].format(printable(where)))
         yield record
 
 

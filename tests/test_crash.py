@@ -86,6 +86,7 @@ def run_as_the_readme_says(project: Project) -> Outcome:
     if outcome.status and "IncompleteFilesException" in outcome.text:
         outcome = project.snakemake("--rerun-incomplete", succeeds=None)
     assert outcome.status == 0, outcome.text
+    assert not list(project.folder.glob(".summary*"))
     return outcome
 
 

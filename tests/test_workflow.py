@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from conftest import MIXED, NOTHING_TO_DO, Project, copy_checkout, rows_of, tree_state
-from evalscope_summary.problems import printable
 
 RUN = MIXED / "1.4.2" / "p1_n5_dp_short" / "20261124_021947" / "mock-7b"
 
@@ -113,7 +112,7 @@ def test_folders_may_be_called_anything(new_project: Callable[..., Project]) -> 
     arguments = ("--config", "results_dir=the 'results' {tree}")
     assert project.snakemake(*arguments).read == project.runs()
     assert project.tables() == project.clean_tables()
-    assert {row["config"] for row in rows_of(project.folder / "summary_raw.csv")} == set(map(printable, NAMES))
+    assert {row["config"] for row in rows_of(project.folder / "summary_raw.csv")} == set(NAMES)
     assert NOTHING_TO_DO in project.snakemake("-n", *arguments).text
     changed = next(run for run in project.runs() if run.startswith("$(touch hacked)"))
     project.change(changed)

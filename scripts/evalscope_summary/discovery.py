@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from . import formats
-from .problems import Problem, printable
+from .problems import Problem, storable
 from .progress import Progress
 
 Signature = dict[str, list[int]]
@@ -90,7 +90,7 @@ class _Walk:
         return self.tree
 
     def note(self, path: str, code: str, file: str, message: str) -> None:
-        self.tree.problems[path] = Problem("skipped", code, printable(path), file, message)
+        self.tree.problems[path] = Problem("skipped", code, storable(path), file, message)
 
     def look(self, path: str) -> list[str]:
         """List one folder; return the folders to enter."""

@@ -107,6 +107,10 @@ def read(path: str) -> tuple[Any, bytes]:
         raise UnreadableJson(str(error)) from error
 
 
+TEMPORARY = ".tmp"
+"""How the name of a file ends that is only half written."""
+
+
 class CantWrite(SystemExit):
     """Something of ours can't be written; ends a program with a text that says what, and what to do."""
 
@@ -132,7 +136,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         CantWrite: it can't be written; what was there is still there.
     """
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}{TEMPORARY}")
     try:
         with writing(path):
             with open(temporary, "wb") as file:

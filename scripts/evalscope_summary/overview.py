@@ -13,7 +13,7 @@ from tabulate import tabulate
 
 from .columns import BY_NAME, COUNT, SUCCESS_SHARE, TABLES, Column, label_names, pattern_columns, statistic_column
 from .groups import groups
-from .problems import Problem
+from .problems import Problem, printable
 from .tables import PROBLEM_COLUMNS, Row, csv_header, read_csv
 
 if TYPE_CHECKING:
@@ -164,8 +164,7 @@ def _short(value: float | None) -> str:
 
 
 def _on_a_line(value: Any) -> str:
-    """A label without line feeds and control characters."""
-    return "" if value is None else "".join(c if c.isprintable() else " " for c in str(value))
+    return "" if value is None else printable(str(value))
 
 
 def _text(value: Any) -> str:

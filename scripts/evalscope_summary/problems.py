@@ -41,15 +41,20 @@ class Problem(NamedTuple):
     message: str
 
 
+def storable(text: str) -> str:
+    """A text that UTF-8 can hold: bytes of a file name that are none, and lone surrogates, become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 _UNSEEN = re.compile(
-    "[\0-\x1f\x7f-\x9f"  # control characters: terminals obey them, and readers of CSV and XML stumble over them
+    "[\0-\x1f\x7f-\x9f"  # control characters, which terminals obey
     "\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, or turn text round
-    "\ud800-\udfff\ufffe\uffff]"  # lone surrogates, also of bytes in a file name that are no UTF-8; no characters
+    "\ud800-\udfff\ufffe\uffff]"  # no characters
 )  # joiners (U+200C, U+200D) stay: words and emoji need them
 
 
 def printable(text: str) -> str:
-    r"""A text that every format can hold and every terminal show: what can't be seen becomes escapes.
+    r"""A text as terminals and reports show it: on one line, with escapes for what can't be seen.
 
     >>> print(printable("two\nlines \x1b[31m"))
     two\nlines \x1b[31m

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import formats, jsonfile, labels
 from .columns import BY_NAME, FILLED, PERCENTILE_COLUMNS, is_type
 from .database import FOR_PERCENTILES, FOR_RECOMPUTING, Totals, UnreadableDatabase, connect, rows, totals
-from .problems import Problem, Severity, printable
+from .problems import Problem, Severity, storable
 
 if TYPE_CHECKING:
     from .percentiles import Measured  # imports numpy
@@ -77,7 +77,7 @@ class Record:
 
     def problem(self, severity: Severity, code: str, file: str, message: str) -> Problem:
         """A problem of this run."""
-        return Problem(severity, code, printable(self.run), file, message)
+        return Problem(severity, code, storable(self.run), file, message)
 
     def note(self, severity: Severity, code: str, file: str, message: str) -> None:
         """Add a problem of this run that holds whatever is wanted of it."""
@@ -264,15 +264,15 @@ class _Reading:
         return int(value)
 
     def text(self, key: str) -> str | None:
-        """A text argument, as it is shown: printable, and with an ellipsis where it is cut."""
+        """A text argument, storable, and with an ellipsis where it is cut."""
         value = self.args.get(key)
         if value is None:
             return None
         if not isinstance(value, str):
             self.wrong(formats.ARGS, key, value)
             return None
-        shown = printable(value[: _LONGEST + 1])
-        return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+        kept = storable(value[: _LONGEST + 1])
+        return kept if len(kept) <= _LONGEST else kept[: _LONGEST - 1] + "…"
 
     # --- steps ---
 
@@ -280,7 +280,7 @@ class _Reading:
         args = self.args
         name = self.text("alias") or self.text("name")
         model = self.text("model")
-        run = printable(self.record.run)
+        run = storable(self.record.run)
         where = labels.place(run, self.text("name"))
         dataset_path = self.text("dataset_path")
         dataset_file = labels.file_name(dataset_path) if dataset_path else None

@@ -289,7 +289,8 @@ def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[Column], Iter
 
 
 def _fitting(text: str) -> str:
-    """A text that fits into a cell of a workbook."""
+    """A text that fits into a cell of a workbook; xlsxwriter makes escapes of control characters, as Excel does."""
+    text = text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")  # XML has no such characters
     if len(text) <= _XLSX_UNITS // 2:
         return text
     units = text.encode("utf-16-le")

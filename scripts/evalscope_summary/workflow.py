@@ -11,11 +11,14 @@ from typing import Any
 from . import discovery, jsonfile, progress, settings
 from .columns import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, TABLES
 from .inventory import ConflictingUse, WorkFolder, inventories, sources_digest
+from .jsonfile import TEMPORARY
 
 
 class EmptyTree(Exception):
     """There is no run although there were runs before; the text says what to do."""
 
+
+_KEPT = ".before"  # how the second name of a table ends
 
 UserErrors = (settings.WrongConfiguration, discovery.MissingTree, ConflictingUse, EmptyTree, jsonfile.CantWrite)
 """Exceptions whose text is all that a user needs."""
@@ -128,6 +131,7 @@ class Flow:
         if not self.folder.lock([*files, *rule_settings]):
             print("evalscope-summary: another run is under way here; using the runs that it found", file=sys.stderr)
             return
+        self.release_tables()
         with progress.shown(progress.Progress("finding runs")) as found_so_far:
             tree = discovery.discover(config["results_dir"], config["exclude"], (config["work_dir"],), found_so_far)
         if not tree.runs and not config["allow_empty"] and self.folder.has_records():
@@ -152,15 +156,17 @@ class Flow:
 
     def keep_tables(self) -> None:
         """Give the tables that there are a second name: Snakemake removes those that it is about to make anew."""
-        self.release_tables()  # what a killed start left
         for table in self.existing_tables():
             with suppress(OSError):  # a file system without links: a table that can't be made is missing, then
                 os.link(table, _second_name(table))
 
     def release_tables(self) -> None:
-        """Forget about what `keep_tables` did."""
-        for table in self.tables():
-            _second_name(table).unlink(missing_ok=True)
+        """Forget about what `keep_tables` did, and remove halves of tables that a killed start left."""
+        beginnings = tuple(f".{table.name}." for table in self.tables())
+        folder = Path(self.output).parent
+        for name in os.listdir(folder) if folder.is_dir() else ():
+            if name.startswith(beginnings) and name.endswith((_KEPT, TEMPORARY)):
+                (folder / name).unlink(missing_ok=True)
 
     def restore_tables(self) -> list[Path]:
         """Bring back the tables that are gone since `keep_tables`, as making them failed; return them."""
@@ -184,7 +190,7 @@ class Flow:
 
 
 def _second_name(table: Path) -> Path:
-    return table.with_name(f".{table.name}.before")
+    return table.with_name(f".{table.name}{_KEPT}")
 
 
 def literal(text: str) -> str:
