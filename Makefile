@@ -18,7 +18,7 @@ example: $(VENV)/installed  ## run the workflow on example/results
 test: $(DEV)/installed  ## run all tests
 	$(DEV)/bin/python -m pytest -n auto
 
-test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (an hour)
+test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (20 min)
 	$(DEV)/bin/python -m pytest -n auto -m long
 
 lint: $(DEV)/installed  ## check style, types and the workflow

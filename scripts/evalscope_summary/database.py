@@ -41,8 +41,6 @@ _FIXED_MESSAGES = frozenset(  # of SQLite, that say more than the name of the er
 )
 _LONGEST = 2**26  # bytes of a value that is read; the intervals of a million tokens take a third
 _STEPS = 10_000_000  # of SQLite's machine for one statement, and one more per byte; real rows take one per 100 bytes
-
-
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_LOCKED})
 
