@@ -332,13 +332,14 @@ class _Reading:
             if column in _COUNTS:
                 self.set(column, self.count(formats.SUMMARY, key, value))
                 continue
-            if value == 0 and (
+            zero = value == 0 and value is not False  # that one is no number
+            if zero and (
                 column in formats.ZERO_IS_NOT_APPLICABLE or (column == "input_throughput" and not self.input_only)
             ):
                 continue
             if self.values.get("succeeded") == 0:
                 # no request succeeded: only the duration means something, and 0.0 stands for none (1.1.1 to 1.11.0)
-                if column == "time_taken" and value != 0:
+                if column == "time_taken" and not zero:
                     self.set(column, self.number(formats.SUMMARY, key, value))
                 continue
             self.set(column, self.number(formats.SUMMARY, key, value))
