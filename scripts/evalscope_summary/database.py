@@ -189,7 +189,7 @@ def _size(path: str) -> int:
 
 def _restrict(connection: sqlite3.Connection, size: int) -> None:
     """Expect the worst of a file: it must not write, call what is not harmless, take all memory, or never end."""
-    connection.executescript("PRAGMA trusted_schema=OFF; PRAGMA query_only=ON")
+    connection.executescript("PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; BEGIN")  # one lock for all statements
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
     connection.set_progress_handler(lambda: 1, min(_STEPS + size, 2**31 - 1))  # called once, and ends the statement
 
