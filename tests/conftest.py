@@ -37,6 +37,12 @@ MIXED = Path(__file__).parent / "fixtures" / "trees" / "mixed"
 TABLES = ("summary_raw.csv", "summary_stats.csv", "summary_problems.csv")
 NOTHING_TO_DO = "Nothing to be done"
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers a core: half of the time they wait for Snakemake, which idles for a second after its last job."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 # Imported by every Python that the workflow starts: notes who opens files of a run, and can stop a process there.
 _WATCH = """
 import os, sys, time
