@@ -6,6 +6,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from . import formats
 from .problems import Problem, storable
@@ -155,17 +156,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def signature_of(folder: str) -> Signature:
-    """The signature of a run folder as it is now; empty if it can't be listed."""
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name: _sign(entry) for entry in entries if entry.name in _SOURCES}
-    except OSError:
-        return {}
+    """The signature of a run folder as it is now."""
+    paths = {name: Path(folder, name) for name in formats.SOURCE_FILES}
+    return {name: _sign(path) for name, path in paths.items() if os.path.lexists(path)}
 
 
-def _sign(entry: os.DirEntry[str]) -> list[int]:
+def _sign(file: os.DirEntry[str] | Path) -> list[int]:
     try:
-        status = entry.stat()
+        status = file.stat()
     except OSError:  # a symlink to nowhere, or no permission: reading it will say so
         return []
     return [status.st_size, status.st_mtime_ns] if stat.S_ISREG(status.st_mode) else []
