@@ -94,6 +94,9 @@ rule extract:
         local(flow.log("extract-{scatteritem}")),
     conda:
         flow.environment
+    resources:
+        mem_mb=flow.batch_memory,
+        runtime=flow.batch_minutes,
     shell:
         flow.program("extract.py", "{input:q} {wildcards.scatteritem:q}")
 
@@ -109,9 +112,13 @@ rule merge:
         problems=flow.table("problems", "csv"),
     log:
         local(flow.log("merge")),
+    localrule: flow.makes_tables_at_once
     conda:
         flow.environment
     threads: 4
+    resources:
+        mem_mb=flow.table_memory,
+        runtime=flow.table_minutes,
     shell:
         flow.program(
             "merge.py",
@@ -130,8 +137,12 @@ rule stats:
         flow.table("stats", "csv"),
     log:
         local(flow.log("stats")),
+    localrule: flow.makes_tables_at_once
     conda:
         flow.environment
+    resources:
+        mem_mb=flow.table_memory,
+        runtime=flow.table_minutes,
     shell:
         flow.program("stats.py", "{input.settings:q} {input.raw:q} {output:q}")
 
@@ -148,8 +159,12 @@ rule export:
         local(flow.log("export-{table}-{format}")),
     wildcard_constraints:
         format="json|parquet|xlsx",
+    localrule: flow.makes_tables_at_once
     conda:
         flow.environment
+    resources:
+        mem_mb=flow.table_memory,
+        runtime=flow.table_minutes,
     shell:
         flow.program("export.py", "{input.settings:q} {input.table:q} {wildcards.table} {output:q}")
 
@@ -165,8 +180,12 @@ rule overview:
         flow.overview,
     log:
         local(flow.log("overview")),
+    localrule: flow.makes_tables_at_once
     conda:
         flow.environment
+    resources:
+        mem_mb=flow.table_memory,
+        runtime=flow.table_minutes,
     shell:
         flow.program("overview.py", "{input.settings:q} {input.raw:q} {input.problems:q} {output:q}")
 
@@ -180,8 +199,12 @@ rule workbook:
         flow.workbook,
     log:
         local(flow.log("workbook")),
+    localrule: flow.makes_tables_at_once
     conda:
         flow.environment
+    resources:
+        mem_mb=flow.table_memory,
+        runtime=flow.table_minutes,
     shell:
         flow.program("workbook.py", "{input.settings:q} {output:q} {input.tables:q}")
 
@@ -195,8 +218,12 @@ rule data_package:
         flow.data_package,
     log:
         local(flow.log("data_package")),
+    localrule: flow.makes_tables_at_once
     conda:
         flow.environment
+    resources:
+        mem_mb=flow.table_memory,
+        runtime=flow.table_minutes,
     shell:
         flow.program("data_package.py", "{input.settings:q} {output:q} {input.tables:q}")
 
@@ -209,6 +236,7 @@ rule strict:
         touch(local(flow.strict_stamp)),
     log:
         local(flow.log("strict")),
+    retries: 0  # the same runs would be skipped
     localrule: True
     conda:
         flow.environment

@@ -77,6 +77,40 @@ if _log:
     sys.addaudithook(_watch)
 """
 
+# With SPY_LOG, in a scheduler's job: who opens or lists what in SPY_FOLDER, and who imports pandas. With SPY_FAILS, the
+# extraction of this batch is killed once.
+_SPY = """
+import json
+_spy_log, _spy_folder, _fails = (os.environ.get(f"SPY_{name}") for name in ("LOG", "FOLDER", "FAILS"))
+_who = [os.environ.get("SLURM_JOB_ID") or os.environ.get("FAKE_JOB_ID"), [os.path.basename(a) for a in sys.orig_argv]]
+
+def _note(what, path):
+    line = json.dumps([*_who, what, path]) + "\\n"
+    descriptor = os.open(_spy_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(descriptor, line.encode())
+    os.close(descriptor)
+
+def _spy(event, args):
+    if event == "import" and args[0] == "pandas":
+        _note("import", "pandas")
+    elif event in ("open", "sqlite3.connect", "os.listdir", "os.scandir"):
+        path = args[0] if isinstance(args[0], (str, bytes, os.PathLike)) else "." if args[0] is None else ""
+        path = os.fsdecode(path)
+        if path.startswith("file:"):
+            path = os.fsdecode(unquote_to_bytes(path[5:].partition("?")[0]))
+        path = os.path.abspath(path) if path else ""
+        if path.startswith(_spy_folder + "/"):
+            _note("list" if event.startswith("os.") else "open", path[len(_spy_folder) + 1:])
+
+if _spy_log and _who[0]:
+    sys.addaudithook(_spy)
+if _fails and _fails in sys.orig_argv and _who[1][1] == "extract.py" and not os.path.exists(_spy_log + ".failed"):
+    open(_spy_log + ".failed", "w").close()
+    print("killed, as if for its memory", file=sys.stderr)
+    sys.stderr.flush()
+    os.kill(os.getpid(), 9)
+"""
+
 
 @dataclass
 class Outcome:
@@ -105,6 +139,28 @@ class Outcome:
             assert word in self.text, f"{word!r} is not in:\n{self.text}"
 
 
+@dataclass(frozen=True)
+class Spied:
+    """One thing that a Python process did.
+
+    Attributes:
+        job: the job of a scheduler that it belongs to.
+        command: its command line, without folders.
+        what: `open`, `list` or `import`.
+        path: below the project's folder, or a module.
+    """
+
+    job: str
+    command: list[str]
+    what: str
+    path: str
+
+    @property
+    def extracts(self) -> bool:
+        """Whether it is the program that reads runs."""
+        return "extract.py" in self.command[:2]
+
+
 @dataclass
 class Project:
     """A user's folder: a results tree in it, and the workflow in a checkout elsewhere.
@@ -115,6 +171,8 @@ class Project:
         arguments: further arguments of every Snakemake that is started here.
         results: the tree, relative to `folder`.
         settings: the configuration that `clean_tables` should assume.
+        options: what a user who isn't told anything gives.
+        patience: seconds after which a Snakemake hangs.
     """
 
     folder: Path
@@ -123,6 +181,8 @@ class Project:
     arguments: tuple[str, ...] = ()
     results: str = "results"
     settings: dict[str, object] = field(default_factory=dict)
+    options: tuple[str, ...] = ("--cores", "2")
+    patience: float = 120
 
     @property
     def tree(self) -> Path:
@@ -132,7 +192,7 @@ class Project:
     def command(self, *arguments: str) -> list[str]:
         """A Snakemake command line; the target goes first."""
         snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(self.checkout / "Snakefile")]
-        return [*snakemake, "--cores", "2", *arguments, *self.arguments]
+        return [*snakemake, *self.options, *arguments, *self.arguments]
 
     def environment(self, stop_at: int | None = None) -> dict[str, str]:
         """The environment of a Snakemake here; `stop_at`: hold the process that opens so many runs."""
@@ -173,7 +233,7 @@ class Project:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            timeout=120,
+            timeout=self.patience,
         )
         return Outcome(done.returncode, done.stdout, set())
 
@@ -189,7 +249,7 @@ class Project:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + self.patience
         while not self.held.exists():
             assert process.poll() is None, "it ended before it read so many runs"
             assert time.monotonic() < deadline, "it didn't read so many runs"
@@ -330,7 +390,7 @@ def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> d
 def copy_checkout(target: Path, source: Path = CHECKOUT) -> Path:
     """Copy what a user of the workflow needs."""
     skip = shutil.ignore_patterns("__pycache__")
-    for folder in ("scripts", "config", "envs"):
+    for folder in ("scripts", "config", "envs", "profiles"):
         shutil.copytree(source / folder, target / folder, ignore=skip)
     shutil.copy2(source / "Snakefile", target)
     return target
@@ -340,7 +400,7 @@ def copy_checkout(target: Path, source: Path = CHECKOUT) -> Path:
 def watch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for PYTHONPATH that makes every Python note the runs that it opens."""
     folder = tmp_path_factory.mktemp("watch")
-    (folder / "sitecustomize.py").write_text(_WATCH)
+    (folder / "sitecustomize.py").write_text(_WATCH + _SPY)
     return folder
 
 
@@ -382,6 +442,36 @@ def built(tmp_path: Path, template: Project) -> Project:
     folder = tmp_path / "project"
     shutil.copytree(template.folder, folder)
     return Project(folder, template.checkout, template.watch)
+
+
+def spied() -> list[Spied]:
+    """What Python processes did since SPY_LOG was set in this one's environment."""
+    return [Spied(*json.loads(line)) for line in Path(os.environ["SPY_LOG"]).read_text("utf-8").splitlines()]
+
+
+def check_what_jobs_read(project: Project, batches: Sequence[str]) -> None:
+    """Check that each job read its inventory and the files of its runs, and listed no folder of the tree.
+
+    Args:
+        project: where Snakemake ran on a scheduler.
+        batches: those whose runs were all read.
+    """
+    of_jobs: dict[str, list[Spied]] = {}
+    for act in spied():
+        of_jobs.setdefault(act.job, []).append(act)
+    done = []
+    for acts in of_jobs.values():
+        (inventory,) = {act.path for act in acts if act.what == "open" and "/inventory/" in act.path}
+        batch = Path(inventory).stem
+        runs = json.loads((project.folder / inventory).read_bytes())["runs"]
+        in_tree = [act for act in acts if act.path.startswith(f"{project.results}/")]
+        assert all(act.extracts and act.what == "open" for act in in_tree)
+        folders = {os.path.relpath(act.path, project.results) for act in in_tree}
+        # a run's folder itself is opened as well, to make sure that its names are those of files
+        assert {folder if folder in runs else os.path.dirname(folder) for folder in folders} == set(runs)
+        assert not [act for act in acts if act.what == "import" and act.extracts]
+        done.append(batch)
+    assert sorted(done) == sorted(batches)
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:

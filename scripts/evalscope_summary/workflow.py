@@ -5,10 +5,11 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from . import discovery, jsonfile, progress, settings
+from . import discovery, jsonfile, progress, resources, settings
 from .columns import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, TABLES
 from .inventory import ConflictingUse, WorkFolder, inventories, sources_digest
 from .jsonfile import TEMPORARY
@@ -104,6 +105,32 @@ class Flow:
         python = "python" if self.environments else sys.executable
         command = f"{shlex.quote(python)} {shlex.quote(os.path.join(self.checkout, 'scripts', name))}"
         return f"{literal(command)} {arguments} 2>&1 | tee {{log:q}} >&2"
+
+    @cached_property
+    def runs(self) -> int:
+        """About how many runs the inventories hold."""
+        return resources.about_runs(self.inventory(batch) for batch in self.batches)
+
+    @property
+    def makes_tables_at_once(self) -> bool:
+        """Whether tables are made where Snakemake runs, even if it has a cluster."""
+        return resources.are_few(self.runs)
+
+    def batch_memory(self, wildcards: object, input: Sequence[str], attempt: int) -> int:
+        """MB for one batch; the names of the arguments are Snakemake's."""
+        return resources.batch_memory(input[0], attempt)
+
+    def batch_minutes(self, wildcards: object, input: Sequence[str], attempt: int) -> int:
+        """Minutes for one batch."""
+        return resources.batch_minutes(input[0], attempt)
+
+    def table_memory(self, wildcards: object, attempt: int) -> int:
+        """MB for one table."""
+        return resources.table_memory(self.runs, attempt)
+
+    def table_minutes(self, wildcards: object, attempt: int) -> int:
+        """Minutes for one table."""
+        return resources.table_minutes(self.runs, attempt)
 
     def discover(self, quiet: bool) -> None:
         """Find the runs, and write the inventories and settings that changed.

@@ -1,0 +1,59 @@
+"""What a job asks a scheduler for. Locally nobody asks.
+
+Memory is that of the job's whole process tree: two Snakemakes with the executor plugin (about 130 MB each) and the
+program. Each further attempt asks for as much again.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from functools import cache
+
+_SNAKEMAKE_MB = 500
+_RUN_BYTES = 250  # of an inventory, for one run
+_BATCH_MB_PER_RUN = 0.005  # its signature, and its name
+_TABLE_MB_PER_RUN = 0.015  # its row as text and as numbers, and the workbook's cells
+_START_MINUTES = 10  # a Python environment on a busy shared disk takes minutes to start
+_RUN_SECONDS = 0.1  # ten opened files of 10 ms each; 0.6 ms on a local disk
+_BYTES_PER_SECOND = 20e6  # a shared disk that others use as well
+_FEW = 20_000  # runs whose tables are made in the time that it takes to submit a job (4 s, 300 MB)
+
+
+@cache
+def _runs_and_bytes(inventory: str) -> tuple[int, int]:
+    """How many runs are in a batch, and the bytes of their files."""
+    with open(inventory, "rb") as file:
+        runs = json.load(file)["runs"]
+    return len(runs), sum(status[0] for signature in runs.values() for status in signature.values() if status)
+
+
+def batch_memory(inventory: str, attempt: int) -> int:
+    """MB to extract a batch: grows with the number of its runs, and hardly with their size, as rows are streamed."""
+    runs, _ = _runs_and_bytes(inventory)
+    return attempt * round(_SNAKEMAKE_MB + 250 + runs * _BATCH_MB_PER_RUN)
+
+
+def batch_minutes(inventory: str, attempt: int) -> int:
+    """Minutes to extract a batch of which no run was read before."""
+    runs, size = _runs_and_bytes(inventory)
+    return attempt * round(_START_MINUTES + (runs * _RUN_SECONDS + size / _BYTES_PER_SECOND) / 60)
+
+
+def about_runs(inventories: Iterable[str]) -> int:
+    """About how many runs there are, by the sizes of the inventories, since this is asked at every start."""
+    return sum(os.path.getsize(inventory) for inventory in inventories) // _RUN_BYTES
+
+
+def are_few(runs: int) -> bool:
+    """Whether tables of so many runs are made at once where Snakemake runs, as submitting would take longer."""
+    return runs < _FEW
+
+
+def table_memory(runs: int, attempt: int) -> int:
+    """MB to make a table of so many runs."""
+    return attempt * round(_SNAKEMAKE_MB + 500 + runs * _TABLE_MB_PER_RUN)
+
+
+def table_minutes(runs: int, attempt: int) -> int:
+    """Minutes to make a table of so many runs: their records may have to be read from a shared disk."""
+    return attempt * round(_START_MINUTES + runs * _RUN_SECONDS / 4 / 60)

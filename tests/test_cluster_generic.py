@@ -1,0 +1,147 @@
+"""The profile for any scheduler, on one that runs jobs at once and notes what it was asked for."""
+
+import json
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import CHECKOUT, Project, check_what_jobs_read, spied
+
+PROFILE = CHECKOUT / "profiles" / "cluster-generic" / "config.yaml"
+
+SCHEDULER = f"""#!{sys.executable} -IS
+# The commands of PBS, SGE and LSF as far as the profile uses them; each answers as the real one does.
+import json, os, subprocess, sys, time
+folder = os.path.dirname(os.path.abspath(__file__))
+name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
+with open(folder + "/calls", "a") as file:
+    file.write(json.dumps([name, *arguments]) + "\\n")
+sge = "-terse" in arguments or os.path.exists(folder + "/sge")
+
+def ended(job):
+    try:
+        return open(f"{{folder}}/{{job}}.status").read()
+    except FileNotFoundError:
+        return None
+
+if name in ("qsub", "bsub"):
+    if sge:
+        open(folder + "/sge", "w").close()
+    job = str(sum(json.loads(line)[0] == name for line in open(folder + "/calls")))
+    log = open(f"{{folder}}/{{job}}.log", "wb")
+    shell = 'echo $$ > "$0.pid"; "$1"; echo $? > "$0.new"; mv "$0.new" "$0.status"'
+    subprocess.Popen(
+        ["sh", "-c", shell, f"{{folder}}/{{job}}", arguments[-1]],
+        env={{**os.environ, "FAKE_JOB_ID": job}}, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+    )
+    print(f"Job <{{job}}> is submitted to default queue <normal>." if name == "bsub" else job)
+elif name in ("qdel", "bkill"):
+    for job in arguments:
+        os.killpg(int(open(f"{{folder}}/{{job}}.pid").read()), 9)
+elif name == "qstat" and sge:
+    sys.exit(ended(arguments[1]) is not None)
+elif name == "qstat":
+    status = ended(arguments[1])
+    print(f"Job Id: {{arguments[1]}}.server\\n    Job_Name = extract\\n    job_state = {{'R' if status is None else 'F'}}")
+    print("" if status is None else f"    Exit_status = {{status}}", end="")
+elif name == "qacct":
+    print(f"jobname      extract\\nfailed       0\\nexit_status  {{ended(arguments[1])}}", end="")
+elif name == "bjobs":
+    print({{None: "RUN", "0\\n": "DONE"}}.get(ended(arguments[-1]), "EXIT"))
+"""
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[list[str]]]:
+    """A scheduler; returns what one of its commands was given, each time that it was called."""
+    folder = tmp_path / "scheduler"
+    folder.mkdir()
+    for name in ("qsub", "qstat", "qdel", "qacct", "bsub", "bjobs", "bkill"):
+        (folder / name).write_text(SCHEDULER)
+        (folder / name).chmod(0o755)
+    (folder / "calls").touch()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setenv("SPY_LOG", str(tmp_path / "spied"))
+    monkeypatch.setenv("SPY_FOLDER", str(tmp_path / "project"))
+
+    def given_to(command: str) -> list[list[str]]:
+        lines = (json.loads(line) for line in (folder / "calls").read_text().splitlines())
+        return [arguments for name, *arguments in lines if name == command]
+
+    return given_to
+
+
+def profile_for(scheduler: str, folder: Path) -> Path:
+    """The profile as its comments say to change it for a scheduler."""
+    text = PROFILE.read_text("utf-8")
+    if scheduler != "PBS":
+        text = re.sub(r"^cluster-generic-\S+:.*\n(?:  .*\n)*", "", text, flags=re.MULTILINE)
+        heading = re.search(rf"^# {scheduler}\b.*\n", text, re.MULTILINE)
+        assert heading
+        commands, blank, rest = text[heading.end() :].partition("\n\n")
+        text = text[: heading.end()] + re.sub("^# ", "", commands, flags=re.MULTILINE) + blank + rest
+    folder.mkdir()
+    (folder / "config.yaml").write_text(text, "utf-8")
+    return folder
+
+
+def on_cluster(project: Project, scheduler: str = "PBS") -> Project:
+    profile = profile_for(scheduler, project.folder.with_name("profile"))
+    project.options = ("--profile", str(profile), "--seconds-between-status-checks", "1")
+    return project
+
+
+def test_extraction_is_submitted_with_its_needs_and_retried_with_more(
+    new_project: Callable[..., Project],
+    calls: Callable[[str], list[list[str]]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    project = on_cluster(new_project())
+    monkeypatch.setenv("SPY_FAILS", "2-of-2")
+    outcome = project.snakemake("summary_stats.csv")
+    assert project.tables() == project.clean_tables()
+    assert outcome.read == project.runs()
+    assert outcome.jobs == {"extract": 3, "merge": 1, "stats": 1}
+    submitted = calls("qsub")
+    assert len(submitted) == 3  # no table
+    select = [next(word for word in arguments if word.startswith("select=")) for arguments in submitted]
+    assert sorted(select) == ["select=1:ncpus=1:mem=1500mb"] + ["select=1:ncpus=1:mem=750mb"] * 2
+    walltimes = [next(word for word in arguments if word.startswith("walltime=")) for arguments in submitted]
+    assert sorted(walltimes) == ["walltime=1200"] + ["walltime=600"] * 2
+    assert {arguments[0] for arguments in calls("qstat")} == {"-xf"}
+    assert {arguments[1] for arguments in calls("qstat")} == {"1", "2", "3"}
+    assert "killed, as if for its memory" in "".join(path.read_text() for path in tmp_path.glob("scheduler/?.log"))
+
+
+@pytest.mark.parametrize("scheduler", ["SGE", "LSF"])
+def test_three_other_commands_are_another_scheduler(
+    new_project: Callable[..., Project], calls: Callable[[str], list[list[str]]], scheduler: str
+) -> None:
+    project = on_cluster(new_project(), scheduler)
+    project.snakemake("summary_stats.csv")
+    assert project.tables() == project.clean_tables()
+    first, second = calls("qsub" if scheduler == "SGE" else "bsub")
+    for needs in {"SGE": ("h_vmem=750M", "h_rt=600"), "LSF": ("750MB", "10")}[scheduler]:
+        assert needs in first
+        assert needs in second
+    check_what_jobs_read(project, ["1-of-2", "2-of-2"])
+    assert not [act for act in spied() if act.what == "import"]  # not even Snakemake, in a job
+
+
+def test_ctrl_c_cancels_and_the_next_start_finishes(
+    new_project: Callable[..., Project], calls: Callable[[str], list[list[str]]]
+) -> None:
+    project = on_cluster(new_project())
+    process = project.start("summary_stats.csv", stop_at=1)
+    while len(calls("qstat")) < 2:  # both are known to Snakemake
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) != 0
+    assert sorted(job for arguments in calls("qdel") for job in arguments) == ["1", "2"]
+    project.snakemake("summary_stats.csv")
+    assert project.tables() == project.clean_tables()
