@@ -4,9 +4,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEV ?= .venv-dev
+SLURM ?= .venv-slurm
 CORES ?= all
 
-.PHONY: example test test-long lint format docs bench lock clean
+.PHONY: example test test-long test-slurm lint format docs bench lock clean
 
 example: $(VENV)/installed  ## run the workflow on example/results
 	$(VENV)/bin/snakemake --cores $(CORES) --directory example
@@ -20,6 +21,9 @@ test: $(DEV)/installed  ## run all tests
 
 test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (20 min)
 	$(DEV)/bin/python -m pytest -n auto -m long
+
+test-slurm: $(SLURM)/installed  ## run the tests that start a Slurm (as root, with Debian's slurmctld, slurmd, slurm-client and munge; 10 min)
+	$(SLURM)/bin/python -m pytest -m slurm
 
 lint: $(DEV)/installed  ## check style, types and the workflow
 	$(DEV)/bin/ruff check .
@@ -43,9 +47,10 @@ bench: $(VENV)/installed  ## measure the workflow against references
 lock:  ## pin what pyproject.toml asks for (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra slurm -c requirements-dev.lock pyproject.toml -o requirements-slurm.lock
 
 clean:  ## remove environments and what `make example` made
-	rm -rf $(VENV) $(DEV) example/.snakemake example/.evalscope-summary example/summary*
+	rm -rf $(VENV) $(DEV) $(SLURM) example/.snakemake example/.evalscope-summary example/summary*
 
 $(VENV)/installed: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
@@ -57,4 +62,9 @@ $(DEV)/installed: requirements-dev.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+$(SLURM)/installed: requirements-dev.lock requirements-slurm.lock
+	$(PYTHON) -m venv $(SLURM)
+	$(SLURM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock -r requirements-slurm.lock
 	touch $@
