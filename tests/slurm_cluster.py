@@ -109,7 +109,9 @@ class Slurm:
         SYSTEM_CONFIGURATION.parent.mkdir(exist_ok=True)
         SYSTEM_CONFIGURATION.symlink_to(configuration)
         try:
-            files = [f"--{what}={self.folder}/munge.{what.split('-')[0]}" for what in ("socket", "key-file", "pid-file")]
+            files = [
+                f"--{what}={self.folder}/munge.{what.split('-')[0]}" for what in ("socket", "key-file", "pid-file")
+            ]
             files += [f"--log-file={self.folder}/munge.log", f"--seed-file={self.folder}/munge.seed"]
             self._start("munged", "--foreground", "--force", *files)
             self._wait("munge", "--no-input", f"--socket={self.folder}/munge.socket")

@@ -88,7 +88,7 @@ def test_from_nothing_then_one_run_added(
     assert project.tables() == project.clean_tables()
     jobs = submitted()
     assert len(jobs) == batches
-    assert {job["Comment"] for job in jobs} == {"rule_extract_wildcards_" + job["Comment"].split("_")[-1] for job in jobs}
+    assert all(job["Comment"].startswith("rule_extract_") for job in jobs)  # no table
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     assert {job["TimeLimit"] for job in jobs} == {"00:10:00"}
     assert {job["MinMemoryNode"] for job in jobs} == {"750M"}
@@ -157,9 +157,7 @@ def test_jobs_outlive_a_killed_snakemake_and_their_work_is_kept(
     assert project.tables() == project.clean_tables()
 
 
-def test_batches_are_the_tasks_of_one_array(
-    project: Project, submitted: Callable[[], list[dict[str, str]]]
-) -> None:
+def test_batches_are_the_tasks_of_one_array(project: Project, submitted: Callable[[], list[dict[str, str]]]) -> None:
     outcome = project.snakemake("summary_stats.csv", "--slurm-array-jobs", "extract")
     assert outcome.read == project.runs()
     assert project.tables() == project.clean_tables()
