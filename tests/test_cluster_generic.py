@@ -140,11 +140,11 @@ def test_ctrl_c_cancels_and_the_next_start_finishes(
     new_project: Callable[..., Project], calls: Callable[[str], list[list[str]]]
 ) -> None:
     project = on_cluster(new_project())
-    project.options = project.options[:2]
+    project.options = (*project.options[:2], "--seconds-between-status-checks", "4")
     process = project.start("summary_stats.csv", stop_at=1)
     while len(calls("qstat")) < 2:  # both are known to Snakemake
         time.sleep(0.05)
-    time.sleep(2)  # while it asks about jobs, Snakemake 9.27 takes none for active, and would cancel none
+    time.sleep(1.5)  # while it asks about jobs, Snakemake 9.27 takes none for active, and would cancel none
     process.send_signal(signal.SIGINT)
     assert process.wait(60) != 0
     assert sorted(job for arguments in calls("qdel") for job in arguments) == ["1", "2"]
