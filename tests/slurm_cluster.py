@@ -40,6 +40,8 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
+# jobs that ended stay visible; the default is 300 s, and 64 jobs take longer on two busy cores
+MinJobAge=3600
 # one line for each job that ended
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/completed.log
