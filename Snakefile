@@ -5,10 +5,13 @@ import hashlib
 import importlib.util
 import os
 import sys
+import tarfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
+from snakemake.sourcecache import LocalGitFile, LocalSourceFile
 from snakemake.utils import min_version
 
 min_version("9.19")
@@ -25,7 +28,33 @@ if has_settings("config/config.yaml"):
     configfile: "config/config.yaml"
 
 
-HERE = str(workflow.current_basedir.get_path_or_uri(secret_free=True))
+def checkout():
+    """The folder of this file. If a workflow names it by `github()` or `gitfile()` it lies in none: then the files of its
+    commit, in a folder that stays the same, since another path in a command is a change of it."""
+    here = workflow.current_basedir
+    if isinstance(here, LocalSourceFile):
+        return here.get_path_or_uri(secret_free=True)
+    from git import Repo  # Snakemake's own; takes long to import
+
+    repository = Repo(here.repo_path) if isinstance(here, LocalGitFile) else here.hosted_repo.repo
+    commit = repository.commit(here.ref).hexsha
+    folder = Path(".snakemake", f"evalscope-summary-{commit}").absolute()
+    folder.parent.mkdir(exist_ok=True)
+    if not folder.exists():
+        with TemporaryDirectory(dir=folder.parent) as temporary:
+            archive, files = Path(temporary, "archive"), Path(temporary, "files")
+            repository.git.archive(commit, format="tar", output=archive)
+            with tarfile.open(archive) as tar:
+                tar.extractall(files, filter="data")
+            try:
+                files.rename(folder)
+            except OSError:
+                if not folder.exists():  # another start was quicker
+                    raise
+    return str(folder / here.path)
+
+
+HERE = checkout()
 
 
 def library():
@@ -42,6 +71,16 @@ def library():
 def uses_environments(workflow):
     """Whether rules run in the environments that they name (`--sdm conda`), not in the one that runs Snakemake."""
     return bool(workflow.deployment_settings and workflow.deployment_settings.deployment_method)
+
+
+def is_lint(workflow):
+    """Whether the rules are only looked at (`--lint`), for which no tree is needed."""
+    return not workflow.check_envvars
+
+
+def placed(workflow, path):
+    """Where a path of a rule is in the end: an importing workflow may have `pathvars` or a `prefix` for it."""
+    return str(workflow.modifier.path_modifier.replace_prefix(workflow.pathvars.apply(path)))
 
 
 def is_quiet(workflow):
@@ -66,8 +105,8 @@ scattergather:
 
 BATCHES = gather.evalscope_runs("{scatteritem}")
 
-flow = library().Flow(settings, BATCHES, HERE, uses_environments(workflow))
-if workflow.is_main_process:  # a job's process parses this file too, and must not walk the tree
+flow = library().Flow(settings, BATCHES, HERE, placed(workflow, settings["output"]), uses_environments(workflow))
+if workflow.is_main_process and not is_lint(workflow):  # a job parses this file too, and must not walk the tree
     tell(flow.discover, is_quiet(workflow))
 
 

@@ -1,4 +1,4 @@
-"""The workflow as its users start it: targets, configuration, names, bad trees, use as a module."""
+"""The workflow as its users start it: targets, configuration, names, bad trees."""
 
 import json
 import shutil
@@ -188,40 +188,6 @@ def test_the_results_tree_is_never_written_to(new_project: Callable[..., Project
     assert tree_state(project.tree) == before
 
 
-def test_it_is_a_module_twice_in_another_workflow(new_project: Callable[..., Project]) -> None:
-    project = new_project()
-    shutil.copytree(MIXED / "1.4.2", project.folder / "other" / "1.4.2")
-    (project.folder / "Snakefile").write_text(
-        f"""
-module all_runs:
-    snakefile: {str(project.checkout / "Snakefile")!r}
-    config: {{"output": "tables/all", "batches": 3}}
-
-use rule * from all_runs as all_*
-
-module other:
-    snakefile: {str(project.checkout / "Snakefile")!r}
-    config: {{"results_dir": "other"}}
-    prefix: "second"
-
-use rule * from other as other_*
-
-rule count:
-    default_target: True
-    input: rules.all_stats.output, rules.other_stats.output
-    output: "counts.txt"
-    shell: "wc -l {{input:q}} > {{output:q}}"
-"""
-    )
-    project.checkout = project.folder
-    project.snakemake()
-    assert (project.folder / "counts.txt").exists()
-    clean = project.clean_tables()
-    assert (project.folder / "tables" / "all_raw.csv").read_bytes() == clean["summary_raw.csv"]
-    assert (project.folder / "second" / "summary_raw.csv").exists()
-    assert NOTHING_TO_DO in project.snakemake("-n").text
-
-
 def test_the_default_target_makes_the_configured_tables_alone(new_project: Callable[..., Project]) -> None:
     project = new_project(ONE_RUN)
     project.configure(tables=["stats"], formats=["json"])
@@ -368,76 +334,6 @@ def test_excluded_runs_are_not_read(new_project: Callable[..., Project]) -> None
     shutil.copytree(ONE_RUN, project.tree / "kept")
     assert project.snakemake().read == {run for run in project.runs() if run.startswith("kept/")}
     assert project.tables() == project.clean_tables()
-
-
-DOWNSTREAM = """
-rule all:
-    input: "plot.txt", "other/plot.txt"
-
-module a:
-    snakefile: {snakefile!r}
-    config: {{"results_dir": "tree a", "output": "tables/a", "columns": "all", "batches": 3}}
-
-use rule * from a as a_*
-
-module b:
-    snakefile: {snakefile!r}
-    config: {{"results_dir": "b {{tree}}", "output": "b", "batches": 2}}
-    prefix: "other"
-
-use rule * from b as b_*
-
-rule plot:
-    input: rules.a_stats.output
-    output: "plot.txt"
-    shell: "wc -l < {{input:q}} > {{output:q}}"
-
-rule plot_b:
-    input: rules.b_stats.output, rules.b_merge.output.problems
-    output: "other/plot.txt"
-    shell: "cat {{input:q}} | wc -l > {{output:q}}"
-"""
-
-
-def downstream(new_project: Callable[..., Project], snakefile: str) -> Project:
-    """The project of somebody whose own Snakefile uses this workflow."""
-    project = new_project(results="tree a", batches=0)
-    (project.folder / "Snakefile").write_text(snakefile.format(snakefile=str(project.checkout / "Snakefile")))
-    project.checkout = project.folder
-    return project
-
-
-def test_a_workflow_that_uses_it_twice_keeps_its_own_default_and_reads_only_what_changed(
-    new_project: Callable[..., Project],
-) -> None:
-    project = downstream(new_project, DOWNSTREAM)
-    tree_b = project.folder / "b {tree}"
-    shutil.copytree(ONE_RUN, tree_b)
-    state_b = tree_state(tree_b)
-    first = project.snakemake()
-    assert first.jobs["all"] == 1, "the default is a rule of the module"
-    assert (first.jobs["a_extract"], first.jobs["b_extract"]) == (3, 2)
-    project.settings = {"columns": "all"}
-    clean = project.clean_tables()
-    assert (project.folder / "tables" / "a_raw.csv").read_bytes() == clean["summary_raw.csv"]
-    assert (project.folder / "tables" / "a_stats.csv").read_bytes() == clean["summary_stats.csv"]
-    assert len(rows_of(project.folder / "other" / "b_stats.csv")) == 1
-    assert (project.folder / "plot.txt").read_text().strip() == str(clean["summary_stats.csv"].count(b"\n"))
-    assert NOTHING_TO_DO in project.snakemake("-n").text
-    run = "1.4.2/p4_n3_flaky/20261124_020527/flaky"
-    project.change(run)
-    again = project.snakemake()
-    assert again.read == {run}
-    assert again.jobs == {"a_extract": 1, "a_merge": 1, "a_stats": 1, "plot": 1, "all": 1}
-    assert (project.folder / "tables" / "a_raw.csv").read_bytes() == project.clean_tables()["summary_raw.csv"]
-    assert tree_state(tree_b) == state_b
-
-
-def test_two_uses_that_want_different_things_of_one_file_are_refused(new_project: Callable[..., Project]) -> None:
-    text = DOWNSTREAM.replace('"b {{tree}}"', '"tree a", "exclude": ["1.*"]')
-    text = text.replace('"batches": 2', '"batches": 3')
-    project = downstream(new_project, text)
-    project.snakemake(succeeds=False).fails_with("two uses of this workflow", "work_dir")
 
 
 def test_a_configuration_file_of_comments_alone_sets_nothing(new_project: Callable[..., Project]) -> None:

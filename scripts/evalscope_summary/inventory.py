@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import orjson
-
 from . import jsonfile
 from .discovery import Signature, Tree
 from .problems import Problem
@@ -199,7 +197,7 @@ class WorkFolder:
         """
         newest = self._date_now(tables)
         for path, content in settings.items():
-            _write_if_changed(path, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS), newest)
+            _write_if_changed(path, json.dumps(content, sort_keys=True, indent=2).encode(), newest)
         return sum(
             _write_if_changed(self.inventory(batch), inventory.dump(), newest, self.stamp(batch))
             for batch, inventory in inventories.items()

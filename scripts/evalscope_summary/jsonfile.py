@@ -8,8 +8,6 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 LARGEST = 2**24
 """Bytes of the largest file that is read; evalscope's take less than 100 KB. Parsing may take 30 times as much."""
 
@@ -44,6 +42,8 @@ def parse(data: bytes) -> Any:
     Raises:
         ValueError: it is no JSON.
     """
+    import orjson  # not needed to find runs: where rules have environments of their own, Snakemake's may lack it
+
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:

@@ -1,5 +1,6 @@
 """Showing how far long work is: a bar on a terminal, lines in a log, nothing if quiet."""
 
+import importlib.util
 import os
 import sys
 import threading
@@ -63,7 +64,9 @@ def shown(progress: Progress) -> Iterator[Progress]:
         with suppress(OSError):  # a job on another machine has no terminal
             terminal = open("/dev/tty", "w")  # noqa: SIM115 (closed below)
     ended = threading.Event()
-    thread = threading.Thread(target=_bar if terminal else _lines, args=(progress, ended, terminal or sys.stderr))
+    # where rules have environments of their own, the one that runs Snakemake may have no tqdm
+    target = _bar if terminal and importlib.util.find_spec("tqdm") else _lines
+    thread = threading.Thread(target=target, args=(progress, ended, terminal or sys.stderr))
     thread.start()
     try:
         yield progress

@@ -1,5 +1,6 @@
 """What the Snakefile needs while it is parsed: paths, commands, and the discovery of runs."""
 
+import functools
 import os
 import shlex
 import sys
@@ -36,6 +37,12 @@ _RULES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
+@functools.cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
+def _walk_once(root: str, exclude: tuple[str, ...], own: str) -> discovery.Tree:
+    with progress.shown(progress.Progress("finding runs")) as found_so_far:
+        return discovery.discover(root, exclude, (own,), found_so_far)
+
+
 class Flow:
     """The workflow's files and commands for one configuration.
 
@@ -44,17 +51,21 @@ class Flow:
             wildcards.
         batches: names of the batches, in order (`1-of-8`, …).
         checkout: folder of the Snakefile.
+        placed: where `output` is in the end: a workflow that imports this one may put a prefix before it.
         environments: rules run in the environments that they name.
     """
 
-    def __init__(self, config: Mapping[str, Any], batches: Sequence[str], checkout: str, environments: bool) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], batches: Sequence[str], checkout: str, placed: str, environments: bool
+    ) -> None:
         self.config = config
         self.batches = batches
         self.checkout = checkout
         self.environments = environments
         self.environment = literal(os.path.join(checkout, "envs", "evalscope-summary.yaml"))
         self.output: str = self.config["output"]
-        self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], self.output)
+        self.placed = placed
+        self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], placed)
         self.strict: bool = self.config["strict"]
         self.strict_stamp = str(self.folder.outputs / "strict.passed")
         self.workbook = f"{self.output}.xlsx"
@@ -159,8 +170,8 @@ class Flow:
             print("evalscope-summary: another run is under way here; using the runs that it found", file=sys.stderr)
             return
         self.release_tables()
-        with progress.shown(progress.Progress("finding runs")) as found_so_far:
-            tree = discovery.discover(config["results_dir"], config["exclude"], (config["work_dir"],), found_so_far)
+        root, own = os.path.abspath(config["results_dir"]), os.path.abspath(config["work_dir"])
+        tree = _walk_once(root, tuple(config["exclude"]), own)
         if not tree.runs and not config["allow_empty"] and self.folder.has_records():
             raise EmptyTree(
                 f"no run was found below {config['results_dir']!r}, but there were runs before: is a share not mounted?"
@@ -172,10 +183,10 @@ class Flow:
         self.folder.update(dict(zip(self.batches, found, strict=True)), rule_settings, self.existing_tables())
 
     def tables(self) -> list[Path]:
-        """All tables that can be made."""
+        """Where all tables are that can be made."""
         tables = [self.table(table, format_) for table in TABLES for format_ in FORMATS]
         tables += [*self.overview, self.table("problems", "csv"), self.workbook, self.data_package]
-        return [Path(path) for path in tables]
+        return [Path(self.placed + path.removeprefix(self.output)) for path in tables]
 
     def existing_tables(self) -> list[Path]:
         """The tables that were made earlier."""
@@ -190,7 +201,7 @@ class Flow:
     def release_tables(self) -> None:
         """Forget about what `keep_tables` did, and remove halves of tables that a killed start left."""
         beginnings = tuple(f".{table.name}." for table in self.tables())
-        folder = Path(self.output).parent
+        folder = Path(self.placed).parent
         for name in os.listdir(folder) if folder.is_dir() else ():
             if name.startswith(beginnings) and name.endswith((_KEPT, TEMPORARY)):
                 (folder / name).unlink(missing_ok=True)
@@ -210,7 +221,8 @@ class Flow:
 
     def show_overview(self) -> None:
         """Print the overview on a terminal, if it was made since this process started."""
-        if sys.stdout.isatty() and self._overview_date() != self._overview_before:
+        # with environments of their own for rules, the one that runs Snakemake may lack what reads tables
+        if sys.stdout.isatty() and not self.environments and self._overview_date() != self._overview_before:
             from .overview import on_a_terminal
 
             print(f"\n{on_a_terminal(Path(self.overview[0]), self.config['label_pattern'])}\n", flush=True)

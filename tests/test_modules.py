@@ -1,0 +1,207 @@
+"""The workflow inside another one, which imports it from a folder, a submodule or a git repository."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project, copy_checkout, rows_of, tree_state
+from evalscope_summary.settings import complete
+from evalscope_summary.workflow import Flow
+
+ONE_RUN = MIXED / "1.9.1"
+"""A tree of one run."""
+
+TWICE = """
+rule all:
+    input: "latency.svg", "counts.txt"
+
+module bench:
+    snakefile: {snakefile!r}
+    config: {{"output": "<results>/bench", "columns": "all", "batches": 2}}
+    pathvars:
+        results="tables"
+
+use rule * from bench as bench_*
+
+use rule extract from bench as bench_extract with:
+    resources:
+        mem_mb=1234
+
+module other:
+    snakefile: {snakefile!r}
+    config: {{"results_dir": "other {{tree}}", "batches": 1}}
+    prefix: "second"
+
+use rule * from other as other_*
+
+rule plot:
+    input: rules.bench_stats.output
+    output: "latency.svg"
+    script: "plot.py"
+
+rule count:
+    input: rules.other_stats.output, rules.other_merge.output.problems
+    output: "counts.txt"
+    shell: "wc -l {{input:q}} > {{output:q}}"
+"""
+
+PLOT = """
+import csv
+
+with open(snakemake.input[0], encoding="utf-8", newline="") as file:
+    cells = [(row["parallel"], row["latency_avg"]) for row in csv.DictReader(file)]
+points = [(float(parallel), float(latency)) for parallel, latency in cells if parallel and latency]
+circles = "".join(f'<circle cx="{x}" cy="{y}" r="1"/>' for x, y in points)
+with open(snakemake.output[0], "w", encoding="utf-8") as file:
+    file.write(f'<svg xmlns="http://www.w3.org/2000/svg">{circles}</svg>')
+"""
+
+
+def write_downstream(project: Project, text: str) -> None:
+    """Make a project that of somebody whose own Snakefile uses this workflow."""
+    (project.folder / "Snakefile").write_text(text)
+    (project.folder / "plot.py").write_text(PLOT)
+    project.checkout = project.folder
+
+
+def test_a_workflow_that_uses_it_twice_keeps_its_own_default_and_reads_only_what_changed(
+    new_project: Callable[..., Project],
+) -> None:
+    project = new_project(batches=0)
+    other = project.folder / "other {tree}"
+    shutil.copytree(ONE_RUN, other)
+    state = tree_state(other)
+    write_downstream(project, TWICE.format(snakefile=str(project.checkout / "Snakefile")))
+    first = project.snakemake()
+    assert first.jobs["all"] == 1, "the default is a rule of the module"
+    assert (first.jobs["bench_extract"], first.jobs["other_extract"]) == (2, 1)
+    assert first.text.count("mem_mb=1234") == 2
+    project.settings = {"columns": "all"}
+    clean = project.clean_tables()
+    tables = project.folder / "tables"
+    for name in ("raw", "stats", "problems"):
+        assert (tables / f"bench_{name}.csv").read_bytes() == clean[f"summary_{name}.csv"]
+    assert len(rows_of(project.folder / "second" / "summary_stats.csv")) == 1
+    plotted = [row for row in rows_of(tables / "bench_stats.csv") if row["parallel"] and row["latency_avg"]]
+    assert (project.folder / "latency.svg").read_text().count("<circle") == len(plotted) > 0
+    assert NOTHING_TO_DO in project.snakemake("-n").text
+    run = "1.4.2/p4_n3_flaky/20261124_020527/flaky"
+    project.change(run)
+    again = project.snakemake()
+    assert again.read == {run}
+    assert again.jobs == {"bench_extract": 1, "bench_merge": 1, "bench_stats": 1, "plot": 1, "all": 1}
+    assert (tables / "bench_raw.csv").read_bytes() == project.clean_tables()["summary_raw.csv"]
+    assert tree_state(other) == state
+
+
+ONCE = """
+module bench:
+    snakefile: {snakefile}
+    config: {{"batches": 1}}
+
+use rule * from bench as bench_*
+
+rule plot:
+    default_target: True
+    input: rules.bench_stats.output
+    output: "rows.txt"
+    shell: "wc -l < {{input:q}} > {{output:q}}"
+"""
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git as somebody who has no settings."""
+    identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+    subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)
+
+
+def in_submodule(project: Project, repository: Path) -> str:
+    git(project.folder, "init")
+    git(project.folder, "-c", "protocol.file.allow=always", "submodule", "add", str(repository), "bench {it}")
+    return '"bench {it}/Snakefile"'
+
+
+def in_local_repository(project: Project, repository: Path) -> str:
+    return f'gitfile({str(repository)!r}, path="Snakefile", tag="v1")'
+
+
+def on_a_hosting_site(project: Project, repository: Path) -> str:
+    return 'github("owner/evalscope-summary", path="Snakefile", tag="v1")'
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git repository with this workflow at its root, as tag `v1`."""
+    folder = copy_checkout(tmp_path_factory.mktemp("sites") / "owner" / "evalscope-summary")
+    git(folder, "init")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "the workflow")
+    git(folder, "tag", "v1")
+    return folder
+
+
+@pytest.mark.parametrize("place", [in_submodule, in_local_repository, on_a_hosting_site])
+def test_it_is_imported_from_git(
+    new_project: Callable[..., Project],
+    repository: Path,
+    place: Callable[[Project, Path], str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    # git looks for what is on the site in a local folder; Snakemake keeps its clone below the cache
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{repository.parents[1]}/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    project = new_project(ONE_RUN, batches=0)
+    write_downstream(project, ONCE.format(snakefile=place(project, repository)))
+    assert project.snakemake().read == project.runs()
+    clean = project.clean_tables()
+    for name in ("summary_raw.csv", "summary_stats.csv"):
+        assert (project.folder / name).read_bytes() == clean[name]
+    assert NOTHING_TO_DO in project.snakemake("-n").text
+
+
+def test_two_uses_that_want_different_things_of_one_file_are_refused(new_project: Callable[..., Project]) -> None:
+    text = TWICE.replace('"results_dir": "other {{tree}}", "batches": 1', '"exclude": ["1.*"], "batches": 2')
+    project = new_project(batches=0)
+    write_downstream(project, text.format(snakefile=str(project.checkout / "Snakefile")))
+    project.snakemake(succeeds=False).fails_with("two uses of this workflow", "work_dir")
+
+
+HANDLERS = """
+onstart:
+    bench.onstart()
+
+onerror:
+    bench.onerror()
+"""
+
+
+def test_an_importing_workflow_can_have_its_handlers(new_project: Callable[..., Project]) -> None:
+    project = new_project(ONE_RUN, batches=0)
+    text = ONCE.format(snakefile=repr(str(project.checkout / "Snakefile"))) + HANDLERS
+    write_downstream(project, text)
+    project.snakemake()
+    tables = project.tables()
+    wrong = text.replace('"batches": 1', '"batches": 1, "label_pattern": "(?P<gpu>h100)"')
+    write_downstream(project, wrong)
+    project.snakemake(succeeds=False).fails_with("'label_pattern'", "is the one from before")
+    assert project.tables() == tables
+
+
+def test_a_tree_that_grows_while_rules_are_imported_one_by_one_is_taken_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each `use rule` parses the Snakefile again."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ONE_RUN, "results")
+    for name in ("", "grown"):
+        if name:
+            shutil.copytree(ONE_RUN, Path("results", name))
+        flow = Flow(complete({}), ["1-of-1"], str(CHECKOUT), "summary", False)
+        flow.discover(quiet=True)
+    assert "grown" not in Path(flow.inventory("1-of-1")).read_text()
