@@ -28,7 +28,7 @@ test-slurm: $(SLURM)/installed  ## run the tests that start a Slurm (as root, wi
 lint: $(DEV)/installed  ## check style, types and the workflow
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
-	$(DEV)/bin/snakefmt --check Snakefile
+	$(DEV)/bin/snakefmt --check Snakefile workflow/Snakefile
 	$(DEV)/bin/mypy
 	$(DEV)/bin/python scripts/document.py --check
 	$(DEV)/bin/snakemake --lint --directory example
@@ -36,7 +36,7 @@ lint: $(DEV)/installed  ## check style, types and the workflow
 format: $(DEV)/installed  ## format the code
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
-	$(DEV)/bin/snakefmt Snakefile
+	$(DEV)/bin/snakefmt Snakefile workflow/Snakefile
 
 docs: $(DEV)/installed  ## rewrite the generated parts of README and config/
 	$(DEV)/bin/python scripts/document.py

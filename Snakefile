@@ -132,7 +132,7 @@ rule extract:
     log:
         local(flow.log("extract-{scatteritem}")),
     conda:
-        flow.environment
+        flow.environment("runs")
     resources:
         mem_mb=flow.batch_memory,
         runtime=flow.batch_minutes,
@@ -148,12 +148,12 @@ rule merge:
         extracted=local([flow.stamp(batch) for batch in BATCHES]),
     output:
         raw=flow.table("raw", "csv"),
-        problems=flow.table("problems", "csv"),
+        problems=report(flow.table("problems", "csv"), category="Summary"),
     log:
         local(flow.log("merge")),
     localrule: flow.makes_tables_at_once
     conda:
-        flow.environment
+        flow.environment("runs")
     threads: 4
     resources:
         mem_mb=flow.table_memory,
@@ -178,7 +178,7 @@ rule stats:
         local(flow.log("stats")),
     localrule: flow.makes_tables_at_once
     conda:
-        flow.environment
+        flow.environment("tables")
     resources:
         mem_mb=flow.table_memory,
         runtime=flow.table_minutes,
@@ -200,7 +200,7 @@ rule export:
         format="json|parquet|xlsx",
     localrule: flow.makes_tables_at_once
     conda:
-        flow.environment
+        flow.environment("exports")
     resources:
         mem_mb=flow.table_memory,
         runtime=flow.table_minutes,
@@ -216,12 +216,12 @@ rule overview:
         problems=rules.merge.output.problems,
         strict=local(flow.strict_stamp) if flow.strict else [],
     output:
-        flow.overview,
+        report(flow.overview, category="Summary"),
     log:
         local(flow.log("overview")),
     localrule: flow.makes_tables_at_once
     conda:
-        flow.environment
+        flow.environment("tables")
     resources:
         mem_mb=flow.table_memory,
         runtime=flow.table_minutes,
@@ -240,7 +240,7 @@ rule workbook:
         local(flow.log("workbook")),
     localrule: flow.makes_tables_at_once
     conda:
-        flow.environment
+        flow.environment("exports")
     resources:
         mem_mb=flow.table_memory,
         runtime=flow.table_minutes,
@@ -259,7 +259,7 @@ rule data_package:
         local(flow.log("data_package")),
     localrule: flow.makes_tables_at_once
     conda:
-        flow.environment
+        flow.environment("tables")
     resources:
         mem_mb=flow.table_memory,
         runtime=flow.table_minutes,
@@ -278,7 +278,7 @@ rule strict:
     retries: 0  # the same runs would be skipped
     localrule: True
     conda:
-        flow.environment
+        flow.environment("runs")
     shell:
         flow.program("strict.py", "{input:q}")
 

@@ -390,7 +390,7 @@ def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> d
 def copy_checkout(target: Path, source: Path = CHECKOUT) -> Path:
     """Copy what a user of the workflow needs."""
     skip = shutil.ignore_patterns("__pycache__")
-    for folder in ("scripts", "config", "envs", "profiles"):
+    for folder in ("scripts", "config", "envs", "profiles", "workflow"):
         shutil.copytree(source / folder, target / folder, ignore=skip)
     shutil.copy2(source / "Snakefile", target)
     return target

@@ -131,6 +131,10 @@ def on_a_hosting_site(project: Project, repository: Path) -> str:
     return 'github("owner/evalscope-summary", path="Snakefile", tag="v1")'
 
 
+def as_snakedeploy_writes_it(project: Project, repository: Path) -> str:
+    return 'github("owner/evalscope-summary", path="workflow/Snakefile", tag="v1")'
+
+
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git repository with this workflow at its root, as tag `v1`."""
@@ -142,7 +146,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("place", [in_submodule, in_local_repository, on_a_hosting_site])
+@pytest.mark.parametrize("place", [in_submodule, in_local_repository, on_a_hosting_site, as_snakedeploy_writes_it])
 def test_it_is_imported_from_git(
     new_project: Callable[..., Project],
     repository: Path,

@@ -62,7 +62,6 @@ class Flow:
         self.batches = batches
         self.checkout = checkout
         self.environments = environments
-        self.environment = literal(os.path.join(checkout, "envs", "evalscope-summary.yaml"))
         self.output: str = self.config["output"]
         self.placed = placed
         self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], placed)
@@ -106,6 +105,10 @@ class Flow:
     def log(self, name: str) -> str:
         """Path of a rule's log; the name may hold wildcards."""
         return str(self.folder.outputs / "logs" / f"{name}.log")
+
+    def environment(self, name: str) -> str:
+        """The conda environment of a kind of rule: `runs` reads runs, `tables` and `exports` make tables of tables."""
+        return literal(os.path.join(self.checkout, "envs", f"{name}.yaml"))
 
     def program(self, name: str, arguments: str) -> str:
         """A rule's command: what the program says goes to the terminal and into the rule's log.

@@ -1,0 +1,15 @@
+# The workflow with all that it needs, as locked. README, "With conda or in a container", says how to use it.
+FROM python:3.13-slim
+WORKDIR /opt/evalscope-summary
+COPY requirements.lock ./
+RUN python -m pip install --no-cache-dir --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+COPY Snakefile ./
+COPY config config
+COPY envs envs
+COPY scripts scripts
+RUN python -m compileall -q scripts
+# Users of any number have a home for caches, and their folder as the working directory.
+ENV HOME=/tmp
+WORKDIR /work
+ENTRYPOINT ["snakemake", "--snakefile", "/opt/evalscope-summary/Snakefile"]
+CMD ["--cores", "all"]

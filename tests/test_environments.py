@@ -1,0 +1,195 @@
+"""Where the workflow is run: conda environments of rules, the container, Snakemake's own environment."""
+
+import dataclasses
+import importlib.metadata
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import CHECKOUT, MIXED, Project
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ENVIRONMENTS = {path.stem: path for path in (CHECKOUT / "envs").glob("*.yaml")}
+ALL = "evalscope-summary"
+"""The environment for people who install everything at once; the others are of rules."""
+
+CONDA_NAMES = {"python-fastjsonschema": "fastjsonschema", "snakemake-minimal": "snakemake"}
+"""conda's name → PyPI's, where they differ."""
+
+LIBRARIES = {
+    Requirement(text).name
+    for text in tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+}
+"""What the project names; each is imported under its name."""
+
+
+def pins(environment: str) -> dict[str, str]:
+    """PyPI's name → version, of an environment, with Python's."""
+    dependencies = yaml.safe_load(ENVIRONMENTS[environment].read_text("utf-8"))["dependencies"]
+    parts = (dependency.split("=") for dependency in dependencies)
+    return {CONDA_NAMES.get(name, name): version for name, version in parts}
+
+
+def locked(python: str) -> Iterator[tuple[str, str]]:
+    """Names and versions that the lock file has for a Python."""
+    for line in (CHECKOUT / "requirements.lock").read_text("utf-8").splitlines():
+        if re.match(r"[a-z]", line):
+            requirement = Requirement(line.removesuffix("\\"))
+            on_linux = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux"}
+            if requirement.marker is None or requirement.marker.evaluate(on_linux):
+                yield canonicalize_name(requirement.name), str(requirement.specifier).removeprefix("==")
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_pins_are_those_of_the_lock_file(environment: str) -> None:
+    pinned = pins(environment)
+    python = pinned.pop("python")
+    assert pinned.items() <= set(locked(python))
+
+
+def test_one_environment_has_all_that_the_project_names() -> None:
+    assert pins(ALL).keys() - {"python"} == LIBRARIES
+
+
+def rules() -> dict[str, str]:
+    """The program of each rule → the environment that the rule names."""
+    text = (CHECKOUT / "Snakefile").read_text("utf-8")
+    blocks = [block for block in re.split(r"^rule ", text, flags=re.MULTILINE)[1:] if "flow.program(" in block]
+    found = {}
+    for block in blocks:
+        (program,) = re.findall(r'flow\.program\(\s*"(\w+\.py)"', block)
+        (found[program],) = re.findall(r'flow\.environment\("(\w+)"\)', block)
+    return found
+
+
+def test_every_rule_has_an_environment_and_every_environment_a_rule() -> None:
+    assert set(rules().values()) == ENVIRONMENTS.keys() - {ALL}
+
+
+# Imported by every Python that the workflow starts: a rule's program finds the libraries of its environment alone.
+WITHOUT_OTHERS = """
+import os, sys
+
+HIDDEN = {hidden!r}
+
+class Hides:
+    def __init__(self, names):
+        self.names = names
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.names:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+for argument in sys.orig_argv:
+    if os.path.basename(argument) in HIDDEN:
+        sys.meta_path.insert(0, Hides(HIDDEN[os.path.basename(argument)]))
+        open({used!r} + os.path.basename(argument), "w").close()
+"""
+
+
+def test_the_programs_of_rules_need_nothing_that_their_environments_lack(
+    new_project: Callable[..., Project], tmp_path: Path
+) -> None:
+    hidden = {}
+    for program, environment in rules().items():
+        held = pins(environment).keys()
+        needed = {
+            Requirement(text).name for name in held & LIBRARIES for text in importlib.metadata.requires(name) or ()
+        }
+        hidden[program] = LIBRARIES - held - needed
+    used = tmp_path / "used"
+    used.mkdir()
+    project = dataclasses.replace(new_project(MIXED / "0.8.0"), watch=used)
+    (used / "sitecustomize.py").write_text(WITHOUT_OTHERS.format(hidden=hidden, used=f"{used}/"))
+    project.configure(
+        formats=["csv", "json", "parquet", "xlsx"],
+        statistics=["avg", "ci95"],
+        metrics="recomputed",
+        exclude=["*/dead*"],
+        strict=True,
+    )
+    project.snakemake()
+    assert {path.name for path in used.glob("*.py")} - {"sitecustomize.py"} == rules().keys()
+
+
+def test_finding_runs_needs_nothing_that_snakemake_does_not_bring(new_project: Callable[..., Project]) -> None:
+    """With environments of rules, the one that runs Snakemake needs no more than Snakemake."""
+    brought = {"snakemake", "fastjsonschema", "tabulate"}
+    project = new_project(MIXED / "1.9.1")
+    hiding = f"""
+import runpy, sys
+sys.modules.update(dict.fromkeys({sorted(LIBRARIES - brought)!r}))
+runpy.run_module("snakemake", run_name="__main__")
+"""
+    command = [sys.executable, "-c", hiding, *project.command("-n")[3:]]
+    done = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "extract" in done.stdout
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The instructions of the container's definition: their names and arguments."""
+    text = re.sub(r"\\\n", " ", (CHECKOUT / "Dockerfile").read_text("utf-8"))
+    lines = [line.partition(" ") for line in text.splitlines() if line and not line.startswith("#")]
+    assert {name for name, _, _ in lines} <= {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "ENTRYPOINT", "CMD"}
+    return [(name, arguments) for name, _, arguments in lines]
+
+
+def test_the_container_installs_as_the_readme_does() -> None:
+    installs = [shlex.split(arguments) for name, arguments in instructions() if name == "RUN" and " pip " in arguments]
+    makefile = re.search(r"-m (pip install .*-r requirements\.lock)", (CHECKOUT / "Makefile").read_text("utf-8"))
+    assert makefile
+    assert "--require-hashes" in makefile[1]
+    assert [set(install[2:]) - {"--no-cache-dir"} for install in installs] == [set(makefile[1].split())]
+
+
+def test_the_container_holds_what_the_workflow_needs(new_project: Callable[..., Project], tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    folder = "/"
+    for name, arguments in instructions():
+        if name == "WORKDIR":
+            folder = arguments
+        if name == "COPY":
+            source, target = arguments.split()
+            place = image / folder.strip("/") / target
+            if (CHECKOUT / source).is_dir():
+                shutil.copytree(CHECKOUT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(CHECKOUT / source, place)
+    last = dict(instructions())
+    assert folder == "/work"
+    command, option, snakefile = json.loads(last["ENTRYPOINT"])
+    assert (command, option) == ("snakemake", "--snakefile")
+    project = new_project(MIXED / "1.9.1")
+    project.checkout = (image / snakefile.strip("/")).parent
+    project.snakemake(*json.loads(last["CMD"]))
+    assert project.tables() == project.clean_tables()
+
+
+def test_the_container_is_built_of_what_is_copied_alone() -> None:
+    copied = {arguments.split()[0] for name, arguments in instructions() if name == "COPY"}
+    ignored = (CHECKOUT / ".dockerignore").read_text("utf-8").splitlines()
+    assert {line[1:] for line in ignored if line.startswith("!")} == copied
+    assert "*" in ignored
+
+
+def test_the_workflow_catalog_finds_what_it_looks_for() -> None:
+    usage = yaml.safe_load((CHECKOUT / ".snakemake-workflow-catalog.yml").read_text("utf-8"))["usage"]
+    assert usage["software-stack-deployment"]["conda"] is True
+    assert usage["report"] is True
+    assert "mandatory-flags" not in usage
+    assert (CHECKOUT / "config" / "README.md").exists()
+    assert (CHECKOUT / "workflow" / "Snakefile").exists()
+    readme = (CHECKOUT / "README.md").read_text("utf-8").lower()
+    assert "snakemake" in readme
+    assert "workflow" in readme
