@@ -8,8 +8,8 @@ COPY config config
 COPY envs envs
 COPY scripts scripts
 RUN python -m compileall -q scripts
-# Users of any number have a home for caches, and their folder as the working directory.
-ENV HOME=/tmp
+# For `--user` with a number that has no entry in the container: Snakemake asks for a home and a name.
+ENV HOME=/tmp USER=user
 WORKDIR /work
 ENTRYPOINT ["snakemake", "--snakefile", "/opt/evalscope-summary/Snakefile"]
 CMD ["--cores", "all"]
