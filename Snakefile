@@ -134,8 +134,7 @@ rule extract:
     conda:
         flow.environment("runs")
     resources:
-        mem_mb=flow.batch_memory,
-        runtime=flow.batch_minutes,
+        **flow.batch_resources,
     shell:
         flow.program("extract.py", "{input:q} {wildcards.scatteritem:q}")
 
@@ -156,8 +155,7 @@ rule merge:
         flow.environment("runs")
     threads: 4
     resources:
-        mem_mb=flow.table_memory,
-        runtime=flow.table_minutes,
+        **flow.table_resources,
     shell:
         flow.program(
             "merge.py",
@@ -180,8 +178,7 @@ rule stats:
     conda:
         flow.environment("tables")
     resources:
-        mem_mb=flow.table_memory,
-        runtime=flow.table_minutes,
+        **flow.table_resources,
     shell:
         flow.program("stats.py", "{input.settings:q} {input.raw:q} {output:q}")
 
@@ -202,8 +199,7 @@ rule export:
     conda:
         flow.environment("exports")
     resources:
-        mem_mb=flow.table_memory,
-        runtime=flow.table_minutes,
+        **flow.table_resources,
     shell:
         flow.program("export.py", "{input.settings:q} {input.table:q} {wildcards.table} {output:q}")
 
@@ -223,8 +219,7 @@ rule overview:
     conda:
         flow.environment("tables")
     resources:
-        mem_mb=flow.table_memory,
-        runtime=flow.table_minutes,
+        **flow.table_resources,
     shell:
         flow.program("overview.py", "{input.settings:q} {input.raw:q} {input.problems:q} {output:q}")
 
@@ -242,8 +237,7 @@ rule workbook:
     conda:
         flow.environment("exports")
     resources:
-        mem_mb=flow.table_memory,
-        runtime=flow.table_minutes,
+        **flow.table_resources,
     shell:
         flow.program("workbook.py", "{input.settings:q} {output:q} {input.tables:q}")
 
@@ -261,8 +255,7 @@ rule data_package:
     conda:
         flow.environment("tables")
     resources:
-        mem_mb=flow.table_memory,
-        runtime=flow.table_minutes,
+        **flow.table_resources,
     shell:
         flow.program("data_package.py", "{input.settings:q} {output:q} {input.tables:q}")
 

@@ -40,8 +40,11 @@ def batch_minutes(inventory: str, attempt: int) -> int:
 
 
 def about_runs(inventories: Iterable[str]) -> int:
-    """About how many runs there are, by the sizes of the inventories, since this is asked at every start."""
-    return sum(os.path.getsize(inventory) for inventory in inventories) // _RUN_BYTES
+    """About how many runs there are, by the sizes of the inventories, since this is asked at every start.
+
+    There are none where nobody looked for runs (`--lint`).
+    """
+    return sum(os.path.getsize(inventory) for inventory in inventories if os.path.exists(inventory)) // _RUN_BYTES
 
 
 def are_few(runs: int) -> bool:

@@ -4,7 +4,7 @@ import functools
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -130,21 +130,21 @@ class Flow:
         """Whether tables are made where Snakemake runs, even if it has a cluster."""
         return resources.are_few(self.runs)
 
-    def batch_memory(self, wildcards: object, input: Sequence[str], attempt: int) -> int:
-        """MB for one batch; the names of the arguments are Snakemake's."""
-        return resources.batch_memory(input[0], attempt)
+    @property
+    def batch_resources(self) -> Mapping[str, Callable[..., int]]:
+        """MB and minutes that the job of one batch asks for; the names of the arguments are Snakemake's."""
+        return {
+            "mem_mb": lambda wildcards, input, attempt: resources.batch_memory(input[0], attempt),
+            "runtime": lambda wildcards, input, attempt: resources.batch_minutes(input[0], attempt),
+        }
 
-    def batch_minutes(self, wildcards: object, input: Sequence[str], attempt: int) -> int:
-        """Minutes for one batch."""
-        return resources.batch_minutes(input[0], attempt)
-
-    def table_memory(self, wildcards: object, attempt: int) -> int:
-        """MB for one table."""
-        return resources.table_memory(self.runs, attempt)
-
-    def table_minutes(self, wildcards: object, attempt: int) -> int:
-        """Minutes for one table."""
-        return resources.table_minutes(self.runs, attempt)
+    @property
+    def table_resources(self) -> Mapping[str, Callable[..., int]]:
+        """MB and minutes that the job of one table asks for."""
+        return {
+            "mem_mb": lambda wildcards, attempt: resources.table_memory(self.runs, attempt),
+            "runtime": lambda wildcards, attempt: resources.table_minutes(self.runs, attempt),
+        }
 
     def discover(self, quiet: bool) -> None:
         """Find the runs, and write the inventories and settings that changed.
