@@ -25,6 +25,7 @@ sys.path.insert(0, str(CHECKOUT / "scripts"))
 
 from evalscope_summary.columns import raw_columns, stats_columns  # noqa: E402
 from evalscope_summary.discovery import discover  # noqa: E402
+from evalscope_summary.formats import REQUIRED_FILES  # noqa: E402
 from evalscope_summary.groups import warnings  # noqa: E402
 from evalscope_summary.run import read_run  # noqa: E402
 from evalscope_summary.settings import complete  # noqa: E402
@@ -450,7 +451,7 @@ def spied() -> list[Spied]:
 
 
 def check_what_jobs_read(project: Project, batches: Sequence[str]) -> None:
-    """Check that each job read its inventory and the files of its runs, and listed no other folder of the tree.
+    """Check that each job read its inventory and the files of its runs, and listed no folder of the tree.
 
     Args:
         project: where Snakemake ran on a scheduler.
@@ -466,12 +467,9 @@ def check_what_jobs_read(project: Project, batches: Sequence[str]) -> None:
         runs = json.loads((project.folder / inventory).read_bytes())["runs"]
         in_tree = [act for act in acts if act.path.startswith(f"{project.results}/")]
         assert all(act.extracts for act in in_tree)
-        folders = {(act.what, os.path.relpath(act.path, project.results)) for act in in_tree}
-        opened = {os.path.dirname(folder) for what, folder in folders if what == "open"}
-        # a run's own folder is listed after the run was read, to see whether it changed meanwhile
-        listed = {folder for what, folder in folders if what == "list"}
-        assert opened
-        assert opened | listed == set(runs)
+        assert {act.what for act in in_tree} == {"open"}
+        opened = {os.path.relpath(os.path.dirname(act.path), project.results) for act in in_tree}
+        assert opened == {run for run, signature in runs.items() if signature.keys() >= {*REQUIRED_FILES}}
         assert not [act for act in acts if act.what == "import" and act.extracts]
         done.append(batch)
     assert sorted(done) == sorted(batches)
