@@ -17,17 +17,6 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
-def has_settings(path):
-    """Whether there is a configuration file with more than comments (Snakemake refuses one with nothing else)."""
-    lines = Path(path).read_text("utf-8").splitlines() if os.path.exists(path) else []
-    return any(line.strip() and not line.lstrip().startswith("#") for line in lines)
-
-
-if has_settings("config/config.yaml"):
-
-    configfile: "config/config.yaml"
-
-
 def checkout():
     """The folder of this file. If a workflow names it by `github()` or `gitfile()` it lies in none: then the files of its
     commit, in a folder that stays the same, since another path in a command is a change of it."""
@@ -68,32 +57,17 @@ def library():
     return importlib.import_module(f"{name}.workflow")
 
 
-def uses_environments(workflow):
-    """Whether rules run in the environments that they name (`--sdm conda`), not in the one that runs Snakemake."""
-    return bool(workflow.deployment_settings and workflow.deployment_settings.deployment_method)
-
-
-def is_lint(workflow):
-    """Whether the rules are only looked at (`--lint`), for which no tree is needed."""
-    return not workflow.check_envvars
-
-
-def placed(workflow, path):
-    """Where a path of a rule is in the end: an importing workflow may have `pathvars` or a `prefix` for it."""
-    return str(workflow.modifier.path_modifier.replace_prefix(workflow.pathvars.apply(path)))
-
-
-def is_quiet(workflow):
-    """Whether `--quiet` asks for no progress."""
-    return not {"PROGRESS", "ALL"}.isdisjoint(quietness.name for quietness in workflow.output_settings.quiet or ())
-
-
 def tell(function, *arguments):
     """Call a function of the library; what is wrong on the user's side becomes a message without a traceback."""
     try:
         return function(*arguments)
     except library().UserErrors as error:
         raise WorkflowError(str(error)) from error
+
+
+if library().has_settings("config/config.yaml"):
+
+    configfile: "config/config.yaml"
 
 
 settings = tell(library().settings.complete, config)
@@ -105,9 +79,8 @@ scattergather:
 
 BATCHES = gather.evalscope_runs("{scatteritem}")
 
-flow = library().Flow(settings, BATCHES, HERE, placed(workflow, settings["output"]), uses_environments(workflow))
-if workflow.is_main_process and not is_lint(workflow):  # a job parses this file too, and must not walk the tree
-    tell(flow.discover, is_quiet(workflow))
+flow = library().Flow(settings, BATCHES, HERE, library().Start.of(workflow, settings["output"]))
+tell(flow.discover)
 
 
 wildcard_constraints:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project, copy_checkout, rows_of, tree_state
 from evalscope_summary.settings import complete
-from evalscope_summary.workflow import Flow
+from evalscope_summary.workflow import Flow, Start
 
 ONE_RUN = MIXED / "1.9.1"
 """A tree of one run."""
@@ -206,6 +206,6 @@ def test_a_tree_that_grows_while_rules_are_imported_one_by_one_is_taken_as_it_wa
     for name in ("", "grown"):
         if name:
             shutil.copytree(ONE_RUN, Path("results", name))
-        flow = Flow(complete({}), ["1-of-1"], str(CHECKOUT), "summary", False)
-        flow.discover(quiet=True)
+        flow = Flow(complete({}), ["1-of-1"], str(CHECKOUT), Start("summary", quiet=True))
+        flow.discover()
     assert "grown" not in Path(flow.inventory("1-of-1")).read_text()

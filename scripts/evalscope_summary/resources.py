@@ -1,6 +1,6 @@
 """What a job asks a scheduler for. Locally nobody asks.
 
-Memory is that of the job's whole process tree: two Snakemakes with the executor plugin (about 130 MB each) and the
+Memory is that of the job's whole process tree: two Snakemakes with the executor plugin (160 MB each) and the
 program. Each further attempt asks for as much again.
 """
 
@@ -16,7 +16,7 @@ _TABLE_MB_PER_RUN = 0.015  # its row as text and as numbers, and the workbook's 
 _START_MINUTES = 10  # a Python environment on a busy shared disk takes minutes to start
 _RUN_SECONDS = 0.1  # ten opened files of 10 ms each; 0.6 ms on a local disk
 _BYTES_PER_SECOND = 20e6  # a shared disk that others use as well
-_FEW = 20_000  # runs whose tables are made in the time that it takes to submit a job (4 s, 300 MB)
+_FEW = 20_000  # runs whose tables are made in the time that it takes to submit a job (seconds)
 
 
 @cache

@@ -1,12 +1,12 @@
 """What the Snakefile needs while it is parsed: paths, commands, and the discovery of runs."""
 
-import functools
 import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,43 @@ _RULES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-@functools.cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
+@cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
 def _walk_once(root: str, exclude: tuple[str, ...], own: str) -> discovery.Tree:
     with progress.shown(progress.Progress("finding runs")) as found_so_far:
         return discovery.discover(root, exclude, (own,), found_so_far)
+
+
+def has_settings(path: str) -> bool:
+    """Whether there is a configuration file with more than comments (Snakemake refuses one with nothing else)."""
+    lines = Path(path).read_text("utf-8").splitlines() if os.path.exists(path) else []
+    return any(line.strip() and not line.lstrip().startswith("#") for line in lines)
+
+
+@dataclass(frozen=True)
+class Start:
+    """How Snakemake was started, as far as the workflow depends on it.
+
+    Attributes:
+        placed: where `output` is in the end: an importing workflow may have `pathvars` or a `prefix` for it.
+        environments: rules run in the environments that they name (`--sdm conda`), not in the one of Snakemake.
+        quiet: here and in the jobs, say only what is wrong.
+        finds_runs: not in a job, which must not walk the tree, nor with `--lint`, which needs none.
+    """
+
+    placed: str
+    environments: bool = False
+    quiet: bool = False
+    finds_runs: bool = True
+
+    @classmethod
+    def of(cls, workflow: Any, output: str) -> "Start":
+        """From Snakemake's `workflow`."""
+        return cls(
+            str(workflow.modifier.path_modifier.replace_prefix(workflow.pathvars.apply(output))),
+            bool(workflow.deployment_settings and workflow.deployment_settings.deployment_method),
+            not {"PROGRESS", "ALL"}.isdisjoint(quiet.name for quiet in workflow.output_settings.quiet or ()),
+            workflow.is_main_process and workflow.check_envvars,  # `--lint` does not check them
+        )
 
 
 class Flow:
@@ -51,20 +84,16 @@ class Flow:
             wildcards.
         batches: names of the batches, in order (`1-of-8`, …).
         checkout: folder of the Snakefile.
-        placed: where `output` is in the end: a workflow that imports this one may put a prefix before it.
-        environments: rules run in the environments that they name.
+        start: how Snakemake was started.
     """
 
-    def __init__(
-        self, config: Mapping[str, Any], batches: Sequence[str], checkout: str, placed: str, environments: bool
-    ) -> None:
+    def __init__(self, config: Mapping[str, Any], batches: Sequence[str], checkout: str, start: Start) -> None:
         self.config = config
         self.batches = batches
         self.checkout = checkout
-        self.environments = environments
+        self.start = start
         self.output: str = self.config["output"]
-        self.placed = placed
-        self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], placed)
+        self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], start.placed)
         self.strict: bool = self.config["strict"]
         self.strict_stamp = str(self.folder.outputs / "strict.passed")
         self.workbook = f"{self.output}.xlsx"
@@ -116,7 +145,7 @@ class Flow:
         It is run by the interpreter that runs Snakemake, as `python` may be another one where its environment was
         not activated.
         """
-        python = "python" if self.environments else sys.executable
+        python = "python" if self.start.environments else sys.executable
         command = f"{shlex.quote(python)} {shlex.quote(os.path.join(self.checkout, 'scripts', name))}"
         return f"{literal(command)} {arguments} 2>&1 | tee {{log:q}} >&2"
 
@@ -146,18 +175,17 @@ class Flow:
             "runtime": lambda wildcards, attempt: resources.table_minutes(self.runs, attempt),
         }
 
-    def discover(self, quiet: bool) -> None:
+    def discover(self) -> None:
         """Find the runs, and write the inventories and settings that changed.
-
-        Args:
-            quiet: here and in the jobs, say only what is wrong.
 
         Raises:
             MissingTree: there is no results tree.
             EmptyTree: there is no run in it, although there are records of runs.
             ConflictingUse: another use of the workflow in this process wants other contents.
         """
-        progress.choose(quiet)
+        if not self.start.finds_runs:
+            return
+        progress.choose(self.start.quiet)
         config = self.config
         files = [self.folder.inventory(batch) for batch in self.batches]
         rule_settings = {
@@ -189,7 +217,7 @@ class Flow:
         """Where all tables are that can be made."""
         tables = [self.table(table, format_) for table in TABLES for format_ in FORMATS]
         tables += [*self.overview, self.table("problems", "csv"), self.workbook, self.data_package]
-        return [Path(self.placed + path.removeprefix(self.output)) for path in tables]
+        return [Path(self.start.placed + path.removeprefix(self.output)) for path in tables]
 
     def existing_tables(self) -> list[Path]:
         """The tables that were made earlier."""
@@ -204,7 +232,7 @@ class Flow:
     def release_tables(self) -> None:
         """Forget about what `keep_tables` did, and remove halves of tables that a killed start left."""
         beginnings = tuple(f".{table.name}." for table in self.tables())
-        folder = Path(self.placed).parent
+        folder = Path(self.start.placed).parent
         for name in os.listdir(folder) if folder.is_dir() else ():
             if name.startswith(beginnings) and name.endswith((_KEPT, TEMPORARY)):
                 (folder / name).unlink(missing_ok=True)
@@ -225,7 +253,7 @@ class Flow:
     def show_overview(self) -> None:
         """Print the overview on a terminal, if it was made since this process started."""
         # with environments of their own for rules, the one that runs Snakemake may lack what reads tables
-        if sys.stdout.isatty() and not self.environments and self._overview_date() != self._overview_before:
+        if sys.stdout.isatty() and not self.start.environments and self._overview_date() != self._overview_before:
             from .overview import on_a_terminal
 
             print(f"\n{on_a_terminal(Path(self.overview[0]), self.config['label_pattern'])}\n", flush=True)
