@@ -1,0 +1,217 @@
+"""What the page and the figures show: the tables with what their columns mean, and which definitions each run was
+measured by. All knowledge about columns, groups and releases comes from the data layer's own tables."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+
+HERE = Path(__file__).parents[1]
+sys.path.insert(0, str(HERE.parent / "scripts"))
+
+from evalscope_summary import formats, labels  # noqa: E402
+from evalscope_summary.columns import (  # noqa: E402
+    BY_NAME,
+    FURTHER_METRICS,
+    PERCENTILE_METRICS,
+    STATISTIC_MEANINGS,
+    Column,
+    label_names,
+    metric_columns,
+    raw_columns,
+    stats_columns,
+)
+from evalscope_summary.groups import groups  # noqa: E402
+from evalscope_summary.problems import printable  # noqa: E402
+from evalscope_summary.tables import PROBLEM_COLUMNS, read_csv  # noqa: E402
+
+DIGITS = 7
+"""Significant digits of numbers in the page; the tables have all."""
+
+TEXT = json.loads((HERE / "text.json").read_text("utf-8"))
+"""Language → name → what the page says."""
+
+_CHINESE = json.loads((HERE.parent / "config" / "columns.zh.json").read_text("utf-8"))
+_PERCENTILES = {metric.name: metric for metric in (*PERCENTILE_METRICS, *FURTHER_METRICS)}
+
+Content = dict[str, Any]
+"""See `content`."""
+
+
+def content(raw: Path, stats: Path | None, problems: Path, settings_file: Path) -> Content:
+    """Read the tables.
+
+    Args:
+        raw: `summary_raw.csv`.
+        stats: `summary_stats.csv`, None if it isn't shown.
+        problems: `summary_problems.csv`.
+        settings_file: the settings of rule `overview`: how runs are grouped, and what columns there are.
+
+    Returns:
+        tables: name → `columns` (dictionaries that describe them) and `data` (see `_encoded`), in the same order.
+        groups: of each run, the row of its group in `summary_stats`.
+        series: of each group, a number that it shares with the groups that differ from it in the load alone.
+        labels: the columns that runs are grouped by.
+        breaks: releases that changed what a metric means; columns name theirs by index.
+        windows: releases that can have written a run: `label`, and per break whether the run is certainly from
+            before (-1) or since then (1).
+        window: of each run, its window.
+        metrics: `reported` or `recomputed`.
+        text: language → name → what the page says.
+
+    Raises:
+        WrongTable: a table is not of this version.
+    """
+    settings = json.loads(settings_file.read_bytes())
+    columns = raw_columns(settings)
+    runs = read_csv(raw, columns)
+    wrong = read_csv(problems, PROBLEM_COLUMNS)
+    breaks, of_column = _breaks(columns, settings["metrics"] == "recomputed")
+    of_run, series = _groups(runs, settings)
+    windows, window = _windows(runs, [release for release, *_ in breaks])
+    tables = {
+        "raw": _table(columns, runs, of_column),
+        "problems": _table(PROBLEM_COLUMNS, wrong, {}),
+    }
+    if stats:
+        tables["stats"] = _table(stats_columns(settings), read_csv(stats, stats_columns(settings)), {})
+    places = [labels.place(run or "", None) for run in wrong["run"]]
+    return {
+        "tables": tables,
+        "groups": of_run,
+        "series": series,
+        "labels": list(label_names(settings)),
+        "breaks": [
+            {"release": release, "metric": metric, "en": change, "zh": TEXT["zh"]["changes"].get(change, change)}
+            for release, metric, change in breaks
+        ],
+        "windows": windows,
+        "window": window,
+        "problemPlaces": [[place.timestamp, printable(place.config)] for place in places],
+        "digits": DIGITS,
+        "metrics": settings["metrics"],
+        "text": TEXT,
+    }
+
+
+LOAD = ("parallel", "rate", "number")
+"""The labels that say how much load there was: a line in a chart leads over groups that differ in these alone."""
+
+
+def _groups(runs: pl.DataFrame, settings: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+    of_run = [0] * len(runs)
+    series: dict[tuple[Any, ...], int] = {}
+    of_group = []
+    for index, group in enumerate(groups(runs.select(label_names(settings)).rows(named=True), settings)):
+        for row in group.rows:
+            of_run[row] = index
+        key = tuple(value for name, value in group.labels.items() if name not in LOAD)
+        of_group.append(series.setdefault(key, len(series)))
+    return of_run, of_group
+
+
+def _breaks(
+    columns: Sequence[Column], recomputed: bool
+) -> tuple[list[tuple[str, str, str]], dict[str, list[int]]]:
+    """The breaks (release, metric, change) that matter here, oldest first, and column → the indices of its own."""
+    known = sorted(
+        (
+            (definition, change)
+            for definition in formats.DEFINITIONS
+            for change in definition.breaks
+            if change.measured or not recomputed
+        ),
+        key=lambda known: formats.release(known[1].release),
+    )
+    of_column = {
+        column.name: [i for i, (definition, _) in enumerate(known) if definition.covers(column.name, column.metric)]
+        for column in columns
+    }
+    return [(change.release, definition.name, change.change) for definition, change in known], of_column
+
+
+def _windows(runs: pl.DataFrame, releases: Sequence[str]) -> tuple[list[dict[str, Any]], list[int]]:
+    """The windows of releases that runs come from, oldest first, and the one of each run."""
+    pairs = list(zip(runs["evalscope_at_least"], runs["evalscope_below"], strict=True))
+    found = sorted(set(pairs), key=lambda pair: (formats.release(pair[0]), formats.release(pair[1] or "9999")))
+    windows = []
+    for at_least, below in found:
+        window = formats.Window(at_least, below)
+        sides = [
+            1 if window.certainly_since(release) else -1 if window.certainly_before(release) else 0
+            for release in releases
+        ]
+        windows.append({"label": f"{at_least} – <{below}" if below else f"≥{at_least}", "sides": sides})
+    index = {pair: i for i, pair in enumerate(found)}
+    return windows, [index[pair] for pair in pairs]
+
+
+# --- columns -----------------------------------------------------------------------------------------------------
+
+
+def _table(columns: Sequence[Column], table: pl.DataFrame, breaks: Mapping[str, list[int]]) -> dict[str, Any]:
+    return {
+        "columns": [_described(column) | {"breaks": breaks.get(column.name, [])} for column in columns],
+        "data": [_encoded(column, table[column.name]) for column in columns],
+    }
+
+
+def _described(column: Column) -> dict[str, Any]:
+    """What the page knows of a column; a statistic's name begins with that of its metric."""
+    metric, statistic = column, ""
+    if column.name not in BY_NAME:
+        begin, _, end = column.name.rpartition("_")
+        if end in STATISTIC_MEANINGS and begin in BY_NAME:
+            metric, statistic = BY_NAME[begin], end
+    chinese = _chinese(metric)
+    if statistic:
+        chinese = f"{TEXT['zh'][statistic]}：{chinese}"
+    is_metric = metric.name in _METRICS
+    return {
+        "name": column.name,
+        "type": column.type,
+        "unit": column.unit,
+        "en": column.description,
+        "zh": chinese,
+        "metric": metric.name if is_metric else "",
+        "statistic": statistic,
+        "family": metric.metric or ("metrics" if is_metric else "labels"),
+        "percent": metric.percent,
+    }
+
+
+_METRICS = frozenset(column.name for column in metric_columns("all"))
+
+
+def _chinese(column: Column) -> str:
+    if column.metric:
+        described = _PERCENTILES[column.metric].description
+        name = {0: "最小值", 100: "最大值"}.get(column.percent or 0, f"P{column.percent}")
+        return f"{name}：{_CHINESE.get(described, described)}"
+    return str(_CHINESE.get(column.description, TEXT["zh"]["columns"].get(column.description, column.description)))
+
+
+def _encoded(column: Column, cells: pl.Series) -> Any:
+    """The cells of a column, as small as may be: null if all are empty; for text `values` and for each row the index
+    of its own; else a list."""
+    if cells.null_count() == len(cells):
+        return None
+    if column.type == "text":
+        own = cells.to_list()
+        values = {text: i for i, text in enumerate(dict.fromkeys(own))}
+        return {
+            "values": [text if text is None else printable(text) for text in values],
+            "rows": [values[text] for text in own],
+        }
+    if column.type == "float":
+        return [value if value is None else float(f"{value:.{DIGITS}g}") for value in cells.to_list()]
+    return cells.to_list()
+
+
+def dump(data: Content) -> bytes:
+    """The content as JSON."""
+    return orjson.dumps(data)
