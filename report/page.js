@@ -52,8 +52,8 @@ const text = (name) => (row) => String(cell(RUNS, name, row) ?? "");
 const release = (row) => DATA.windows[DATA.window[row]].label;
 const VARYING = LABELS.filter((name) => new Set(range(RUNS.length).map(text(name))).size > 1);
 const OTHERS = VARYING.filter((name) => !["config", "model", "parallel", "rate"].includes(name));
-const WORKLOADS = range(RUNS.length).map((row) =>
-  OTHERS.filter((name) => cell(RUNS, name, row) !== null).map((name) => `${name} ${short(text(name)(row), 40)}`).join(", "));
+const workload = (row, names) => names.filter((name) => cell(RUNS, name, row) !== null).map((name) => `${name} ${short(text(name)(row), 40)}`).join(", ");
+const WORKLOADS = range(RUNS.length).map((row) => workload(row, OTHERS));
 
 function load(row) {
   const parallel = cell(RUNS, "parallel", row), rate = cell(RUNS, "rate", row);
@@ -63,9 +63,11 @@ function load(row) {
 const GROUP_NAMES = range(Math.max(-1, ...DATA.groups) + 1);
 const GROUP_SIZES = GROUP_NAMES.map(() => 0);
 DATA.groups.forEach((group, row) => {
-  GROUP_NAMES[group] = [text("config")(row), load(row).levelText, WORKLOADS[row]].filter(Boolean).join(" · ");
+  GROUP_NAMES[group] = [text("config")(row), load(row).levelText, workload(row, OTHERS.filter((name) => name !== "number"))].filter(Boolean).join(" · ");
   GROUP_SIZES[group]++;
 });
+const namesakes = Map.groupBy(GROUP_NAMES.keys(), (group) => GROUP_NAMES[group]);
+for (const same of namesakes.values()) if (same.length > 1) same.forEach((group, i) => (GROUP_NAMES[group] += ` (${i + 1})`));
 const GROUP_KEYS = GROUP_NAMES.map((_, group) => digest(LABELS.map((name) => cell(STATS, name, group)).join("\u0001")));
 const groupName = (row) => GROUP_NAMES[DATA.groups[row]];
 const DIMENSIONS = { ...Object.fromEntries(VARYING.map((name) => [name, text(name)])), config: text("config"), release, group: groupName };
@@ -149,7 +151,7 @@ function set(key, value) {
 
 const t = (key, numbers = {}) => DATA.text[state.lang][key].replace(/\{(\w+)\}/g, (_, name) => numbers[name]);
 const meaning = (c) => c[state.lang] ?? c.en;
-const titled = (c) => meaning(c) + (c.unit ? `, ${c.unit}` : "");
+const titled = (c) => meaning(c).split(/[;；]/)[0] + (c.unit ? `, ${c.unit}` : ""); // without notes on empty cells
 const named = (name) => (name in DATA.text.en ? t(name) : name);
 
 function h(tag, attributes = {}, ...children) {
@@ -397,7 +399,7 @@ function repeats(name, passing) {
   for (const row of passing) counts.set(DATA.groups[row], (counts.get(DATA.groups[row]) ?? 0) + 1);
   const again = passing.filter((row) => counts.get(DATA.groups[row]) > 1);
   const rows = REPEATED.filter((metric) => hasValues(RUNS, metric)).flatMap((metric) =>
-    again.filter((row) => cell(RUNS, metric, row) !== null).map((row) => ({ ...rowOf(row, colourOf(name)), metric: meaning(column(RUNS, metric)), y: cell(RUNS, metric, row) })));
+    again.filter((row) => cell(RUNS, metric, row) !== null).map((row) => ({ ...rowOf(row, colourOf(name)), metric: innerWidth < 560 ? metric : meaning(column(RUNS, metric)), y: cell(RUNS, metric, row) })));
   return { rows, notes: [], nothing: t("noRepeats") };
 }
 
@@ -435,22 +437,29 @@ async function drawChart(name, passing) {
   views.get(name)?.finalize();
   views.delete(name);
   if (!made.rows.length) return place.replaceChildren(h("p", { class: "empty" }, made.nothing ?? t("nothing")));
-  const legendColumns = Math.max(1, Math.min(present.length, Math.floor(width / 260)));
+  const beside = name === "repeatability" ? (width < 500 ? 150 : 320) : 60; // what stands left of the plot
+  const letters = Math.floor((width - beside - 70) / 7); // of the legend, that fit below it
+  const widest = Math.min(letters, Math.max(...present.slice(0, COLOURS).map((one) => one.length))) * 7 + 34;
+  const legend = {
+    orient: "bottom", columns: Math.max(1, Math.floor((width - beside - 20) / widest)), values: present.slice(0, COLOURS), titleLimit: width, labelLimit: 0,
+    labelExpr: `length(datum.label) > ${letters} ? slice(datum.label, 0, ${letters >> 1}) + "…" + slice(datum.label, ${1 - (letters >> 1)}) : datum.label`,
+  };
+  const legendHeight = Math.ceil(Math.min(present.length, COLOURS) / legend.columns) * 15 + 30;
   const { layer, ...spec } = fillIn(DATA.charts[name], {
     ...Object.fromEntries(["config", "model", "release", "workload", "run", "level", "time", "metric", "change", "mean", "low", "high", "runs"].map((key) => [key, t(key)])),
     ...chart.words(name),
-    xScale: log.includes("x") ? "log" : "linear", yScale: log.includes("y") ? "log" : "linear",
+    xStep: column(RUNS, state[`${name}.x`])?.type !== "integer" ? 0 : 1, xScale: log.includes("x") ? "log" : "linear", yScale: log.includes("y") ? "log" : "linear",
     colourTitle: named(colourOf(name)), colourScale: { domain: colours, scheme: colours.length > 10 ? "tableau20" : "tableau10" },
-    legend: { orient: "bottom", columns: legendColumns, values: present.slice(0, COLOURS), labelLimit: Math.floor(width / legendColumns) - 40, titleLimit: width },
+    legend,
     size: made.rows.length > MANY ? 14 : 30, opacity: made.rows.length > MANY ? 0.4 : 0.75,
-    labelled: String(unique(made.rows.map((row) => row.group)).length <= 60), labelLimit: width < 500 ? 130 : 300, ink: ink(),
+    labelled: String(unique(made.rows.map((row) => row.group)).length <= 60), labelLimit: beside, ink: ink(),
   });
   const across = width < 600 || panels.length < 2 ? 1 : Math.min(panels.length, 3);
-  const height = name === "repeatability" ? 220 : width < 500 ? 280 : 360;
+  const height = name === "repeatability" ? 230 : width < 500 ? 300 : 380;
   const size = { width: Math.max(120, Math.floor(width / across) - 90), height: panels.length > 1 ? 220 : height };
   Object.assign(spec, panels.length > 1
     ? { facet: { field: "facet", type: "nominal", title: named(state[`${name}.facet`]), header: { labelLimit: size.width } }, columns: across, spec: { ...size, layer } }
-    : { width: "container", height, autosize: { type: "fit", contains: "padding" }, layer });
+    : { width: "container", height: height + legendHeight, autosize: { type: "fit", contains: "padding" }, layer });
   spec.datasets = { rows: made.rows, marks: made.marks ?? [] };
   spec.description = `${t(name)}. ${t(`${name}Help`)}`;
   const view = await vegaEmbed(place, spec, {
@@ -458,7 +467,7 @@ async function drawChart(name, passing) {
     renderer: made.rows.length > MANY ? "canvas" : "svg",
     actions: { export: true, source: false, compiled: false, editor: false },
     i18n: { CLICK_TO_VIEW_ACTIONS: t("menu"), SVG_ACTION: t("saveSvg"), PNG_ACTION: t("savePng") },
-    downloadFileName: name, config: chartTheme(), tooltip: { theme: isDark() ? "dark" : "light" },
+    downloadFileName: name, config: chartTheme(size.width, width - beside - 50), tooltip: { theme: isDark() ? "dark" : "light" },
   });
   views.set(name, view);
 }
@@ -468,14 +477,17 @@ const isDark = () => (state.theme || (matchMedia("(prefers-color-scheme: dark)")
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const ink = () => style("--ink");
 
-function chartTheme() {
+/** How all charts look, with this page's colours. */
+function chartTheme(width, below) {
   const [foreground, line] = [ink(), style("--line")];
-  const axis = { labelColor: foreground, titleColor: foreground, gridColor: line, domainColor: line, tickColor: line, titleFontWeight: "normal", titleLimit: 300 };
-  return {
-    background: "transparent", font: style("--font"), axis, view: { stroke: line },
-    legend: { labelColor: foreground, titleColor: foreground }, header: { labelColor: foreground, titleColor: foreground },
-    text: { color: foreground },
+  const words = { labelColor: foreground, titleColor: foreground };
+  const own = {
+    font: style("--font"), axis: { ...words, gridColor: line, domainColor: line, tickColor: line }, axisY: { titleLimit: width },
+    axisX: { titleLimit: below }, view: { stroke: line }, legend: words, header: words, text: { color: foreground },
   };
+  const merged = { ...DATA.config };
+  for (const [part, value] of Object.entries(own)) merged[part] = typeof value === "string" ? value : { ...merged[part], ...value };
+  return merged;
 }
 
 function showTheme() {

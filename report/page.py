@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vl_convert
-from evalscope_report.charts import CHARTS
+from evalscope_report.charts import CHARTS, CONFIG
 from evalscope_report.content import HERE, Content, content, dump
 from evalscope_summary.jsonfile import write_atomically
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -57,7 +57,7 @@ def page(data: Content, title: str) -> str:
         data: of `content.content`.
         title: shown above, and in the browser's tab.
     """
-    packed = base64.b64encode(gzip.compress(dump(data | {"charts": CHARTS}), 6, mtime=0)).decode()
+    packed = base64.b64encode(gzip.compress(dump(data | {"charts": CHARTS, "config": CONFIG}), 6, mtime=0)).decode()
     scripts = [
         script(vl_convert.javascript_bundle()),
         script((VENDOR / "tabulator.min.js").read_text("utf-8")),

@@ -13,8 +13,16 @@ Spec = dict[str, Any]
 _TOOLTIP = [
     {"field": field, "type": "nominal", "title": f"${field}"} for field in ("config", "model", "release", "workload")
 ]
-_X = {"field": "x", "type": "quantitative", "title": "$xTitle", "scale": {"type": "$xScale", "zero": False, "nice": False}}
-_Y = {"field": "y", "type": "quantitative", "title": "$yTitle", "scale": {"type": "$yScale", "zero": False}}
+_AXIS = {"format": ".4~g", "tickCount": 8, "labelOverlap": True}
+
+
+def _axis(axis: str, **more: Any) -> Spec:
+    scale = {"type": f"${axis}Scale", "zero": False, "nice": True, "padding": 8}
+    return {"field": axis, "type": "quantitative", "title": f"${axis}Title", "scale": scale, "axis": _AXIS | more}
+
+
+_X = _axis("x", tickMinStep="$xStep")
+_Y = _axis("y")
 _COLOUR = {
     "field": "colour",
     "type": "nominal",
@@ -134,7 +142,7 @@ PERCENTILE_PROFILE = _chart(
         {
             "mark": {"type": "line", "point": {"filled": True, "size": 36}, "strokeWidth": 1.5},
             "encoding": {
-                "x": _X | {"axis": {"values": [10, 25, 50, 75, 90, 99], "labelExpr": "'P' + datum.value"}},
+                "x": _axis("x", values=[10, 25, 50, 75, 90, 99], labelExpr="'P' + datum.value"),
                 "y": _Y,
                 "color": _COLOUR,
                 "detail": {"field": "group", "type": "nominal"},
@@ -267,6 +275,15 @@ GPU_MEMORY = _chart(
         },
     ]
 )
+
+CONFIG: Spec = {
+    "background": "transparent",
+    "axis": {"titleFontWeight": "normal", "titleFontSize": 12, "labelFontSize": 11},
+    # above the axis, as the meaning of a column is too long for its side
+    "axisY": {"titleAngle": 0, "titleAlign": "left", "titleBaseline": "bottom", "titleX": 0, "titleY": -7},
+    "legend": {"labelFontSize": 12, "symbolOpacity": 1},
+}
+"""How all charts look, but for colours and fonts."""
 
 CHARTS: Mapping[str, Spec] = {
     "load_curves": LOAD_CURVES,
