@@ -64,7 +64,11 @@ class Runs:
             "group": group,
             "series": self.data["series"][group],
             "level": rate if parallel is None else parallel,
-            "levelText": "" if parallel is None and rate is None else f"{rate:g}/s" if parallel is None else str(parallel),
+            "levelText": ""
+            if parallel is None and rate is None
+            else f"{rate:g}/s"
+            if parallel is None
+            else str(parallel),
             "colour": labels["config"],
             "facet": "",
             "release": self.data["windows"][self.data["window"][row]]["label"],
@@ -143,7 +147,7 @@ def over_time(runs: Runs) -> Drawn:
         eras[group] = eras.get(group, 0) + bool(changed)
         fresh = [i for i in breaks if sides[i] == 1 and i in ever_before and i not in marked]
         marked.update(fresh)
-        for i in {*fresh, *(i for i in changed if sides[i] == 1)}:
+        for i in sorted({*fresh, *(i for i in changed if sides[i] == 1)}):
             marks[i, time] = {"time": time, "config": runs.cell("config", row), **runs.data["breaks"][i]}
         own |= {i: sides[i] for i in breaks if sides[i]}
         ever_before.update(i for i in breaks if sides[i] == -1)
@@ -183,7 +187,11 @@ def repeatability(runs: Runs) -> Drawn:
     sizes: dict[tuple[int, str], int] = {}
     for row in rows:
         sizes[row["group"], row["metric"]] = sizes.get((row["group"], row["metric"]), 0) + 1
-    return [row for row in rows if sizes[row["group"], row["metric"]] > 1], [], {"xTitle": runs.words["cv"], "yTitle": ""}
+    return (
+        [row for row in rows if sizes[row["group"], row["metric"]] > 1],
+        [],
+        {"xTitle": runs.words["cv"], "yTitle": ""},
+    )
 
 
 def gpu_memory(runs: Runs) -> Drawn:
@@ -231,7 +239,9 @@ def specification(data: Content, name: str) -> Spec:
             "height": 120,
             "config": config,
         }
-    colours = list(dict.fromkeys(row["colour"] for row in rows))
+    present = list(dict.fromkeys(row["colour"] for row in rows))
+    everywhere = [_short(runs.cell("config", row) or runs.words["empty"]) for row in runs.rows]
+    colours = list(dict.fromkeys([*everywhere, *present])) if "colourTitle" not in words else present
     words = {
         **{word: text for word, text in runs.words.items() if isinstance(text, str)},
         "xScale": "linear",
@@ -239,10 +249,10 @@ def specification(data: Content, name: str) -> Spec:
         "xStep": 0,
         "colourTitle": runs.words["config"],
         "colourScale": {"domain": colours, "scheme": "tableau20" if len(colours) > 10 else "tableau10"},
-        "legend": {"orient": "bottom", "columns": 2, "values": colours[:COLOURS], "labelLimit": 420},
+        "legend": {"orient": "bottom", "columns": 2, "values": present[:COLOURS], "labelLimit": 420},
         "size": 30,
         "opacity": 0.75,
-        "labelled": str(len({row["group"] for row in rows}) <= LABELLED).lower(),
+        "beside": {"field": "levelText"} if len({row["group"] for row in rows}) <= LABELLED else {"value": ""},
         "labelLimit": 300,
         "ink": TEXT_COLOUR,
         **words,

@@ -436,6 +436,7 @@ async function drawChart(name, passing) {
     ...(made.list ? [h("p", {}, made.list[0]), h("ul", {}, made.list[1].map((line) => h("li", {}, line)))] : []));
   views.get(name)?.finalize();
   views.delete(name);
+  place.classList.add("drawn");
   if (!made.rows.length) return place.replaceChildren(h("p", { class: "empty" }, made.nothing ?? t("nothing")));
   const beside = name === "repeatability" ? (width < 500 ? 150 : 320) : 60; // what stands left of the plot
   const letters = Math.floor((width - beside - 70) / 7); // of the legend, that fit below it
@@ -445,14 +446,14 @@ async function drawChart(name, passing) {
     labelExpr: `length(datum.label) > ${letters} ? slice(datum.label, 0, ${letters >> 1}) + "…" + slice(datum.label, ${1 - (letters >> 1)}) : datum.label`,
   };
   const legendHeight = Math.ceil(Math.min(present.length, COLOURS) / legend.columns) * 15 + 30;
+  const words = chart.words(name);
   const { layer, ...spec } = fillIn(DATA.charts[name], {
-    ...Object.fromEntries(["config", "model", "release", "workload", "run", "level", "time", "metric", "change", "mean", "low", "high", "runs"].map((key) => [key, t(key)])),
-    ...chart.words(name),
+    time: t("time"), ...words,
     xStep: column(RUNS, state[`${name}.x`])?.type !== "integer" ? 0 : 1, xScale: log.includes("x") ? "log" : "linear", yScale: log.includes("y") ? "log" : "linear",
     colourTitle: named(colourOf(name)), colourScale: { domain: colours, scheme: colours.length > 10 ? "tableau20" : "tableau10" },
     legend,
     size: made.rows.length > MANY ? 14 : 30, opacity: made.rows.length > MANY ? 0.4 : 0.75,
-    labelled: String(unique(made.rows.map((row) => row.group)).length <= 60), labelLimit: beside, ink: ink(),
+    beside: unique(made.rows.map((row) => row.group)).length <= 60 ? { field: "levelText", type: "nominal" } : { value: "" }, labelLimit: beside, ink: ink(),
   });
   const across = width < 600 || panels.length < 2 ? 1 : Math.min(panels.length, 3);
   const height = name === "repeatability" ? 230 : width < 500 ? 300 : 380;
@@ -467,9 +468,23 @@ async function drawChart(name, passing) {
     renderer: made.rows.length > MANY ? "canvas" : "svg",
     actions: { export: true, source: false, compiled: false, editor: false },
     i18n: { CLICK_TO_VIEW_ACTIONS: t("menu"), SVG_ACTION: t("saveSvg"), PNG_ACTION: t("savePng") },
-    downloadFileName: name, config: chartTheme(size.width, width - beside - 50), tooltip: { theme: isDark() ? "dark" : "light" },
+    downloadFileName: name, config: { ...chartTheme(size.width, width - beside - 50), aria: made.rows.length <= MANY },
+    tooltip: { theme: isDark() ? "dark" : "light", formatTooltip: (row, escape) => tooltip(row, words, escape) },
   });
   views.set(name, view);
+}
+
+/** What is shown of a point: the only HTML that is made of text here, so all of it is escaped. */
+function tooltip(row, words, escape) {
+  const time = row.time && new Date(row.time).toISOString().slice(0, 19).replace("T", " ");
+  const lines = [
+    [t("release"), row.change && row.release], [row.change ? row.metric : "", row.change],
+    [words.yTitle || row.metric, row.y ?? row.mean_y], [words.xTitle, time ?? row.cv ?? row.x ?? row.mean_x],
+    [t("low"), row.low], [t("high"), row.high], [t("level"), row.levelText], [t("runs"), row.runs],
+    [t("config"), row.config], [t("model"), row.model], [t("release"), !row.change && row.release], [t("workload"), row.workload], [t("run"), row.run],
+  ];
+  const shown = lines.filter(([, value]) => value !== undefined && value !== "" && value !== false && value !== null);
+  return `<table>${shown.map(([name, value]) => `<tr><td class="key">${escape(name)}</td><td class="value">${escape(shownValue(value))}</td></tr>`).join("")}</table>`;
 }
 
 const views = new Map();
@@ -680,9 +695,12 @@ function tableControls(name) {
 
 let passing = [], drawing = Promise.resolve();
 const dirty = new Set(), inView = new Set();
+let sawView;
+const viewSeen = new Promise((seen) => (sawView = seen));
 const watcher = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) isIntersecting ? inView.add(target.id) : inView.delete(target.id);
   drawNext();
+  sawView();
 }, { rootMargin: "300px" });
 
 const parts = () => [...Object.keys(CHARTS).filter((name) => !CHARTS[name].absent), ...Object.keys(TABLES)];
@@ -777,7 +795,7 @@ window.addEventListener("resize", () => { for (const name of ["load_curves", "la
 
 showTheme();
 build();
-await new Promise((seen) => setTimeout(seen)); // the watcher tells what is in view
+await viewSeen;
 await drawing;
 document.documentElement.dataset.ready = String(Math.round(performance.now()));
 if (RUNS.length <= MANY) requestIdleCallback(drawAll);

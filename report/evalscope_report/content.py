@@ -114,9 +114,7 @@ def _groups(runs: pl.DataFrame, settings: Mapping[str, Any]) -> tuple[list[int],
     return of_run, of_group
 
 
-def _breaks(
-    columns: Sequence[Column], recomputed: bool
-) -> tuple[list[tuple[str, str, str]], dict[str, list[int]]]:
+def _breaks(columns: Sequence[Column], recomputed: bool) -> tuple[list[tuple[str, str, str]], dict[str, list[int]]]:
     """The breaks (release, metric, change) that matter here, oldest first, and column → the indices of its own."""
     known = sorted(
         (
