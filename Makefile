@@ -7,7 +7,7 @@ DEV ?= .venv-dev
 SLURM ?= .venv-slurm
 CORES ?= all
 
-.PHONY: example test test-long test-slurm lint format docs bench lock clean
+.PHONY: example report vendor test test-long test-slurm lint format docs bench lock clean
 
 example: $(VENV)/installed  ## run the workflow on example/results
 	$(VENV)/bin/snakemake --cores $(CORES) --directory example
@@ -15,6 +15,17 @@ example: $(VENV)/installed  ## run the workflow on example/results
 	@echo "Tables: example/summary_overview.md (look here first), example/summary_raw.csv (a row per run),"
 	@echo "        example/summary_stats.csv (a row per repeated test), example/summary_problems.csv (what was left out, and why),"
 	@echo "        example/summary.datapackage.json (what every column means)"
+
+report: $(VENV)/report-installed  ## the interactive report of example/results
+	$(VENV)/bin/snakemake -s report/Snakefile --cores $(CORES) --directory example summary_report.html
+
+TABULATOR = 6.5.3
+
+vendor:  ## fetch the table library of the report from npm again
+	cd report/vendor && npm pack --silent tabulator-tables@$(TABULATOR) && tar xzf tabulator-tables-$(TABULATOR).tgz && \
+	  sed '/^\/\/# sourceMappingURL/d' package/dist/js/tabulator.min.js > tabulator.min.js && \
+	  cp package/dist/css/tabulator.min.css . && cp package/LICENSE tabulator.LICENSE && \
+	  rm -r package tabulator-tables-$(TABULATOR).tgz
 
 test: $(DEV)/installed  ## run all tests
 	$(DEV)/bin/python -m pytest -n auto
@@ -28,15 +39,16 @@ test-slurm: $(SLURM)/installed  ## run the tests that start a Slurm (as root, wi
 lint: $(DEV)/installed  ## check style, types and the workflow
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
-	$(DEV)/bin/snakefmt --check Snakefile workflow/Snakefile
+	$(DEV)/bin/snakefmt --check Snakefile workflow/Snakefile report/Snakefile
 	$(DEV)/bin/mypy
 	$(DEV)/bin/python scripts/document.py --check
 	$(DEV)/bin/snakemake --lint --directory example
+	$(DEV)/bin/snakemake --lint -s report/Snakefile --directory example
 
 format: $(DEV)/installed  ## format the code
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
-	$(DEV)/bin/snakefmt Snakefile workflow/Snakefile
+	$(DEV)/bin/snakefmt Snakefile workflow/Snakefile report/Snakefile
 
 docs: $(DEV)/installed  ## rewrite the generated parts of README and config/
 	$(DEV)/bin/python scripts/document.py
@@ -46,6 +58,7 @@ bench: $(VENV)/installed  ## measure the workflow against references
 
 lock:  ## pin what pyproject.toml asks for (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra report pyproject.toml -o requirements-report.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra dev pyproject.toml -o requirements-dev.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra slurm -c requirements-dev.lock pyproject.toml -o requirements-slurm.lock
 
@@ -56,6 +69,10 @@ $(VENV)/installed: requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+$(VENV)/report-installed: requirements-report.lock $(VENV)/installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-report.lock
 	touch $@
 
 $(DEV)/installed: requirements-dev.lock

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vl_convert
-from evalscope_report.charts import CHARTS, CONFIG, Spec, fill
-from evalscope_report.content import Content, content
+from evalscope_report.charts import CHARTS, CONFIG, LINEAR, Spec, fill
+from evalscope_report.content import Content, content, tell
 from evalscope_summary.jsonfile import write_atomically
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Runs:
     def title(self, name: str) -> str:
         """What an axis calls a column."""
         column = self.columns[name]
-        return column["en"].split(";")[0] + (f", {column['unit']}" if column["unit"] else "")
+        return str(column["en"]).split(";")[0] + (f", {column['unit']}" if column["unit"] else "")
 
     def sides(self, row: int) -> list[int]:
         """Per break, whether a run is certainly from before (-1) or since then (1)."""
@@ -244,8 +244,8 @@ def specification(data: Content, name: str) -> Spec:
     colours = list(dict.fromkeys([*everywhere, *present])) if "colourTitle" not in words else present
     words = {
         **{word: text for word, text in runs.words.items() if isinstance(text, str)},
-        "xScale": "linear",
-        "yScale": "linear",
+        "xScale": LINEAR,
+        "yScale": LINEAR,
         "xStep": 0,
         "colourTitle": runs.words["config"],
         "colourScale": {"domain": colours, "scheme": "tableau20" if len(colours) > 10 else "tableau10"},
@@ -257,8 +257,10 @@ def specification(data: Content, name: str) -> Spec:
         "ink": TEXT_COLOUR,
         **words,
     }
+    filled = fill(CHARTS[name], words)
     return {
-        **fill(CHARTS[name], words),
+        **filled,
+        "layer": [layer for layer in filled["layer"] if marks or layer.get("data") != {"name": "marks"}],
         "datasets": {"rows": rows, "marks": marks},
         "width": 900,
         "height": 400 if name != "repeatability" else 220,
@@ -285,4 +287,4 @@ def write_figure(raw: Path, problems: Path, settings: Path, name: str, output: P
 
 if __name__ == "__main__":
     tables = (Path(snakemake.input[name]) for name in ("raw", "problems", "settings"))
-    write_figure(*tables, name=snakemake.wildcards.figure, output=Path(snakemake.output[0]))
+    tell(Path(snakemake.log[0]), write_figure, *tables, snakemake.wildcards.figure, Path(snakemake.output[0]))

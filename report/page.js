@@ -110,6 +110,8 @@ for (const chart of ["load_curves", "latency_throughput"]) DEFAULTS[`${chart}.fa
 for (const chart of Object.keys(DATA.charts)) DEFAULTS[`${chart}.log`] = [];
 for (const table of ["stats", "raw", "problems"]) Object.assign(DEFAULTS, { [`${table}.sort`]: [], [`${table}.search`]: "", [`${table}.header`]: [] });
 
+const isMetric = (name) => METRICS.some((c) => c.name === name);
+const isLoad = (name) => ["parallel", "rate"].includes(name);
 let state = readFragment();
 
 function readFragment() {
@@ -120,7 +122,12 @@ function readFragment() {
     if (!Array.isArray(DEFAULTS[key])) found[key] = given.get(key);
     else found[key] = DEFAULTS[key].length ? given.getAll(key).filter(Boolean) : given.getAll(key);
   }
-  if (!(found.lang in DATA.text)) found.lang = DEFAULTS.lang;
+  for (const [key, known] of Object.entries({ // a link may come from another report, or from a stranger
+    lang: (value) => value in DATA.text, theme: (value) => ["", "light", "dark"].includes(value), y: isMetric, x: (value) => isMetric(value) || isLoad(value),
+    colour: (value) => Object.hasOwn(DIMENSIONS, value), facet: (value) => value === "" || VARYING.includes(value), family: (value) => FAMILIES.includes(value),
+  }))
+    for (const name of Object.keys(DEFAULTS).filter((name) => name === key || name.endsWith(`.${key}`)))
+      if (!known(found[name])) found[name] = DEFAULTS[name];
   return found;
 }
 
@@ -284,7 +291,7 @@ function crossed(chart, passing, x, y) {
 }
 
 const missing = (count) => (count ? [t("undrawn", { count })] : []);
-const colourOf = (chart) => (state[`${chart}.colour`] in DIMENSIONS ? state[`${chart}.colour`] : "config");
+const colourOf = (chart) => state[`${chart}.colour`];
 const columnChoice = (key, label, columns) => choice(key, label, metricOptions(columns));
 const loads = () => ["parallel", "rate"].filter((name) => hasValues(RUNS, name)).map((name) => column(RUNS, name));
 const loadChoice = (chart) => choice(`${chart}.x`, t("x"), [["", loads().map((c) => [c.name, titled(c)])]]);
@@ -395,12 +402,11 @@ function overTime(name, passing) {
 const REPEATED = ["output_throughput", "request_throughput", "latency", "ttft", "token_latency", "inter_token_latency"];
 
 function repeats(name, passing) {
-  const counts = new Map();
-  for (const row of passing) counts.set(DATA.groups[row], (counts.get(DATA.groups[row]) ?? 0) + 1);
-  const again = passing.filter((row) => counts.get(DATA.groups[row]) > 1);
   const rows = REPEATED.filter((metric) => hasValues(RUNS, metric)).flatMap((metric) =>
-    again.filter((row) => cell(RUNS, metric, row) !== null).map((row) => ({ ...rowOf(row, colourOf(name)), metric: innerWidth < 560 ? metric : meaning(column(RUNS, metric)), y: cell(RUNS, metric, row) })));
-  return { rows, notes: [], nothing: t("noRepeats") };
+    passing.filter((row) => cell(RUNS, metric, row) !== null).map((row) =>
+      ({ ...rowOf(row, colourOf(name)), metric: innerWidth < 560 ? metric : meaning(column(RUNS, metric)), y: cell(RUNS, metric, row) })));
+  const together = Map.groupBy(rows, (row) => `${row.group} ${row.metric} ${row.colour}`);
+  return { rows: [...together.values()].filter((same) => same.length > 1).flat(), notes: [], nothing: t("noRepeats") };
 }
 
 function gpuMemory(name, passing) {
@@ -447,14 +453,15 @@ async function drawChart(name, passing) {
   };
   const legendHeight = Math.ceil(Math.min(present.length, COLOURS) / legend.columns) * 15 + 30;
   const words = chart.words(name);
-  const { layer, ...spec } = fillIn(DATA.charts[name], {
+  const { layer: layers, ...spec } = fillIn(DATA.charts[name], {
     time: t("time"), ...words,
-    xStep: column(RUNS, state[`${name}.x`])?.type !== "integer" ? 0 : 1, xScale: log.includes("x") ? "log" : "linear", yScale: log.includes("y") ? "log" : "linear",
+    xStep: column(RUNS, state[`${name}.x`])?.type !== "integer" ? 0 : 1, xScale: log.includes("x") ? DATA.log : DATA.linear, yScale: log.includes("y") ? DATA.log : DATA.linear,
     colourTitle: named(colourOf(name)), colourScale: { domain: colours, scheme: colours.length > 10 ? "tableau20" : "tableau10" },
     legend,
     size: made.rows.length > MANY ? 14 : 30, opacity: made.rows.length > MANY ? 0.4 : 0.75,
     beside: unique(made.rows.map((row) => row.group)).length <= 60 ? { field: "levelText", type: "nominal" } : { value: "" }, labelLimit: beside, ink: ink(),
   });
+  const layer = layers.filter((one) => one.data?.name !== "marks" || made.marks.length); // no scale without values
   const across = width < 600 || panels.length < 2 ? 1 : Math.min(panels.length, 3);
   const height = name === "repeatability" ? 230 : width < 500 ? 300 : 380;
   const size = { width: Math.max(120, Math.floor(width / across) - 90), height: panels.length > 1 ? 220 : height };

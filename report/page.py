@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vl_convert
-from evalscope_report.charts import CHARTS, CONFIG
-from evalscope_report.content import HERE, Content, content, dump
+from evalscope_report.charts import CHARTS, CONFIG, LINEAR, LOG
+from evalscope_report.content import HERE, Content, content, dump, tell
 from evalscope_summary.jsonfile import write_atomically
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -47,7 +47,7 @@ def script(source: str, module: bool = False) -> Script:
     """
     if "</script" in source.lower() or "<!--" in source:
         raise ValueError("a script of the page holds '</script' or '<!--', where browsers would end it")
-    return Script(Markup(source), module)  # noqa: S704  # our own and the libraries' sources, checked above
+    return Script(Markup(source), module)  # our own and the libraries' sources, checked above
 
 
 def page(data: Content, title: str) -> str:
@@ -57,9 +57,10 @@ def page(data: Content, title: str) -> str:
         data: of `content.content`.
         title: shown above, and in the browser's tab.
     """
-    packed = base64.b64encode(gzip.compress(dump(data | {"charts": CHARTS, "config": CONFIG}), 6, mtime=0)).decode()
+    everything = dump(data | {"charts": CHARTS, "config": CONFIG, "linear": LINEAR, "log": LOG})
+    packed = base64.b64encode(gzip.compress(everything, 6, mtime=0)).decode()
     scripts = [
-        script(vl_convert.javascript_bundle()),
+        script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")),
         script((VENDOR / "tabulator.min.js").read_text("utf-8")),
         script((HERE / "page.js").read_text("utf-8"), module=True),
     ]
@@ -82,4 +83,4 @@ def write_page(raw: Path, stats: Path, problems: Path, settings: Path, output: P
 
 if __name__ == "__main__":
     tables = (Path(snakemake.input[name]) for name in ("raw", "stats", "problems", "settings"))
-    write_page(*tables, output=Path(snakemake.output[0]))
+    tell(Path(snakemake.log[0]), write_page, *tables, Path(snakemake.output[0]))

@@ -1,7 +1,7 @@
 """The charts, as Vega-Lite specifications that the page and the figures share.
 
-A specification doesn't name columns: whoever draws it makes rows with the fields of the chart (`x`, `y`, `colour`, …) and
-those of `_PER_GROUP` from the columns that were chosen, and replaces the words that begin with `$` (titles, kind
+A specification doesn't name columns: whoever draws it makes rows with the fields of the chart (`x`, `y`, `colour`, …)
+and those of `_PER_GROUP` from the columns that were chosen, and replaces the words that begin with `$` (titles, kind
 of a scale, …); see `fill`.
 """
 
@@ -15,8 +15,13 @@ _AXIS = {"format": ".4~g", "tickCount": 8, "labelOverlap": True}
 
 
 def _axis(axis: str, **more: Any) -> Spec:
-    scale = {"type": f"${axis}Scale", "zero": False, "nice": True, "padding": 8}
-    return {"field": axis, "type": "quantitative", "title": f"${axis}Title", "scale": scale, "axis": _AXIS | more}
+    return {
+        "field": axis,
+        "type": "quantitative",
+        "title": f"${axis}Title",
+        "scale": f"${axis}Scale",
+        "axis": _AXIS | more,
+    }
 
 
 _X = _axis("x", tickMinStep="$xStep")
@@ -29,7 +34,7 @@ _COLOUR = {
     "scale": "$colourScale",
     "legend": "$legend",
 }
-_PER_GROUP = ["group", "series", "colour", "facet", "level", "levelText", "config", "model", "release", "workload"]
+_PER_GROUP = ["group", "series", "colour", "facet", "level", "levelText", "config", "model", "workload"]
 
 
 def _chart(*layers: Spec) -> Spec:
@@ -211,7 +216,7 @@ REPEATABILITY = _chart(
                 "type": "quantitative",
                 "title": "$xTitle",
                 "axis": {"format": ".3~%"},
-                "scale": {"type": "$xScale", "nice": True},
+                "scale": "$xScale",
             },
             "color": _COLOUR,
         },
@@ -256,6 +261,10 @@ CHARTS: Mapping[str, Spec] = {
     "repeatability": REPEATABILITY,
     "gpu_memory": GPU_MEMORY,
 }
+
+
+LINEAR: Spec = {"type": "linear", "zero": False, "nice": True, "padding": 8}
+LOG: Spec = {"type": "log", "nice": True, "padding": 8}
 
 
 def fill(spec: Any, words: Mapping[str, Any]) -> Any:

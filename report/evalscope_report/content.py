@@ -3,7 +3,7 @@ measured by. All knowledge about columns, groups and releases comes from the dat
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from evalscope_summary.columns import (  # noqa: E402
 )
 from evalscope_summary.groups import groups  # noqa: E402
 from evalscope_summary.problems import printable  # noqa: E402
-from evalscope_summary.tables import PROBLEM_COLUMNS, read_csv  # noqa: E402
+from evalscope_summary.tables import PROBLEM_COLUMNS, WrongTable, read_csv  # noqa: E402
 
 DIGITS = 7
 """Significant digits of numbers in the page; the tables have all."""
@@ -208,6 +208,16 @@ def _encoded(column: Column, cells: pl.Series) -> Any:
     if column.type == "float":
         return [value if value is None else float(f"{value:.{DIGITS}g}") for value in cells.to_list()]
     return cells.to_list()
+
+
+def tell(log: Path, function: Callable[..., None], *arguments: Any) -> None:
+    """Run what a rule does; what is wrong with a table becomes a message, in the rule's log and without a traceback."""
+    try:
+        function(*arguments)
+    except WrongTable as error:
+        log.write_text(f"{error}\n", "utf-8")
+        sys.exit(str(error))
+    log.write_text("")
 
 
 def dump(data: Content) -> bytes:
