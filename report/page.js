@@ -5,7 +5,7 @@ const { vegaEmbed, Tabulator } = window;
 const DATA = await unpack(document.getElementById("data"));
 const { raw: RUNS, stats: STATS, problems: PROBLEMS } = DATA.tables;
 const MANY = 3000; // runs: from here on charts are painted, not made of elements, and only when they come into view
-const COLOURS = 20, PANELS = 12, GROUPS = 20, MARKS = 40, PRINTED = 200;
+const COLOURS = 20, PANELS = 12, GROUPS = 20, MARKS = 40, LINES = 400, PRINTED = 200;
 
 async function unpack(element) {
   const text = atob(element.textContent);
@@ -438,6 +438,10 @@ async function drawChart(name, passing) {
     made.notes.push(t("morePanels", { shown: PANELS, all: panels.length }));
   }
   if (present.length > COLOURS) made.notes.push(t("sharedColours", { count: present.length, colours: COLOURS, shown: COLOURS }));
+  const lines = new Set(made.rows.map((row) => (name === "over_time" ? `${row.group} ${row.era}` : `${row.series} ${row.colour} ${row.facet}`))).size;
+  const isLine = (one) => ["line", "area"].includes(one.mark.type); // each costs as much as a chart of its own
+  const withLines = name === "percentile_profile" || lines <= LINES;
+  if (!withLines && DATA.charts[name].layer.some(isLine)) made.notes.push(t("noLines", { count: lines }));
   section.querySelector(".notes").replaceChildren(...made.notes.map((note) => h("p", {}, note)),
     ...(made.list ? [h("p", {}, made.list[0]), h("ul", {}, made.list[1].map((line) => h("li", {}, line)))] : []));
   views.get(name)?.finalize();
@@ -461,7 +465,7 @@ async function drawChart(name, passing) {
     size: made.rows.length > MANY ? 14 : 30, opacity: made.rows.length > MANY ? 0.4 : 0.75,
     beside: unique(made.rows.map((row) => row.group)).length <= 60 ? { field: "levelText", type: "nominal" } : { value: "" }, labelLimit: beside, ink: ink(),
   });
-  const layer = layers.filter((one) => one.data?.name !== "marks" || made.marks.length); // no scale without values
+  const layer = layers.filter((one) => (withLines || !isLine(one)) && (one.data?.name !== "marks" || made.marks.length)); // no scale without values
   const across = width < 600 || panels.length < 2 ? 1 : Math.min(panels.length, 3);
   const height = name === "repeatability" ? 230 : width < 500 ? 300 : 380;
   const size = { width: Math.max(120, Math.floor(width / across) - 90), height: panels.length > 1 ? 220 : height };
@@ -609,7 +613,7 @@ function makeGrid(name) {
   const place = document.querySelector(`#${name} .grid`);
   const [field, dir] = state[`${name}.sort`];
   const grid = new Tabulator(place, {
-    data: rows, index: "row", nestedFieldSeparator: false, maxHeight: 520, layout: "fitData", placeholder: t("noRows"),
+    data: rows, index: "row", nestedFieldSeparator: false, ...(rows.length > 14 ? { height: 520 } : {}), layout: "fitData", placeholder: t("noRows"),
     columns: [...(name === "stats" ? [chooser] : []), ...columns.map((c) => gridColumn(name, c))],
     columnDefaults: { headerSortTristate: true, headerWordWrap: true },
     initialSort: columns.some((c) => c.name === field) ? [{ column: field, dir: dir === "desc" ? "desc" : "asc" }] : [],
