@@ -384,7 +384,9 @@ function overTime(name, passing) {
     if (since !== undefined) mark(index, since);
   }
   const found = [...marks.values()].sort((a, b) => a.time - b.time || a.index - b.index);
-  const shown = found.slice(0, MARKS).map((one) => ({ ...one, ...DATA.breaks[one.index], change: DATA.breaks[one.index][state.lang] }));
+  const drawnOnce = new Set();
+  const firsts = found.filter((one) => !drawnOnce.has(one.index) && drawnOnce.add(one.index));
+  const shown = (found.length > MARKS ? firsts : found).map((one) => ({ ...one, ...DATA.breaks[one.index], change: DATA.breaks[one.index][state.lang] }));
   const labelled = new Set();
   for (const [, together] of Map.groupBy(shown, (one) => one.time)) {
     const fresh = unique(together.map((one) => one.release)).filter((one) => !labelled.has(one));
@@ -394,7 +396,7 @@ function overTime(name, passing) {
   shown.filter((one) => one.label).forEach((one, i) => (one.line = (i % 4) * 13));
   shown.forEach((one) => (one.line ??= 0, one.label ??= ""));
   const notes = missing(passing.length - drawn.length);
-  if (found.length > MARKS) notes.push(t("moreBreaks", { count: found.length - MARKS }));
+  if (found.length > shown.length) notes.push(t("moreBreaks", { count: found.length - shown.length }));
   const lines = unique(shown.map((one) => `${one.release} (${one.metric}): ${one.change}`));
   return { rows, marks: shown, notes, list: lines.length ? [t("breaksHere"), lines] : null };
 }
