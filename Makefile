@@ -43,7 +43,6 @@ lint: $(DEV)/installed  ## check style, types and the workflow
 	$(DEV)/bin/mypy
 	$(DEV)/bin/python scripts/document.py --check
 	$(DEV)/bin/snakemake --lint --directory example
-	$(DEV)/bin/snakemake --lint -s report/Snakefile --directory example
 
 format: $(DEV)/installed  ## format the code
 	$(DEV)/bin/ruff check --fix .

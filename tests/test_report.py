@@ -136,7 +136,7 @@ def snakemake(folder: Path, *arguments: str) -> str:
 
 def test_the_workflow_makes_page_and_figures_and_goes_into_snakemakes_report(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
-    config = {"results_dir": str(CHECKOUT / "example" / "results"), "output": "tables/july"}
+    config = {"results_dir": str(CHECKOUT / "example" / "results"), "output": "tables/july", "batches": 1}
     (tmp_path / "config" / "config.yaml").write_text(json.dumps(config))
     targets = ["tables/july_report.html", "tables/july_figures/over_time.svg", "tables/july_figures/load_curves.png"]
     snakemake(tmp_path, *targets)
