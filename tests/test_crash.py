@@ -175,7 +175,7 @@ def add_runs(project: Project) -> None:
     ("where", "leave", "named"),
     [
         (".evalscope-summary", 0, ".evalscope-summary/"),  # no inventory can be written
-        (".evalscope-summary", 40960, ".json"),  # the inventories can, but not all records
+        (".evalscope-summary", 24576, ".json"),  # the inventories can, but not all records
         ("tables", 0, "tables/summary_raw.csv"),
         ("tables", 65536, "tables/summary_"),  # there is room for some
     ],
