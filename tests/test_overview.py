@@ -100,7 +100,7 @@ def test_text_from_strangers_stays_text() -> None:
     hostile = "a|b\n<script>alert(1)</script> [x](http://y) `c` \x1b[31m\u202e"
     text = markdown(overview([row(config=hostile)], complete({})), 1, [], "reported")
     (line,) = (line for line in text.splitlines() if line.startswith("| a"))
-    assert r"a\|b \<script\>alert(1)\</script\> \[x\](http://y) \`c\` " in line
+    assert r"a\|b\\n\<script\>alert(1)\</script\> \[x\](http://y) \`c\` \\x1b\[31m\\u202e" in line
     assert "\x1b" not in text
     assert "\u202e" not in text
 
