@@ -6,7 +6,6 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from . import formats
 from .problems import Problem, storable
@@ -157,13 +156,23 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def signature_of(folder: str) -> Signature:
     """The signature of a run folder as it is now."""
-    paths = {name: Path(folder, name) for name in formats.SOURCE_FILES}
-    return {name: _sign(path) for name, path in paths.items() if os.path.lexists(path)}
+    found: Signature = {}
+    for name in formats.SOURCE_FILES:
+        path = f"{folder}/{name}"
+        try:
+            found[name] = _signed(os.stat(path))
+        except OSError:
+            if os.path.lexists(path):
+                found[name] = []
+    return found
 
 
-def _sign(file: os.DirEntry[str] | Path) -> list[int]:
+def _sign(entry: os.DirEntry[str]) -> list[int]:
     try:
-        status = file.stat()
+        return _signed(entry.stat())
     except OSError:  # a symlink to nowhere, or no permission: reading it will say so
         return []
+
+
+def _signed(status: os.stat_result) -> list[int]:
     return [status.st_size, status.st_mtime_ns] if stat.S_ISREG(status.st_mode) else []
