@@ -30,10 +30,10 @@ vendor:  ## fetch the table library of the report from npm again
 test: $(DEV)/installed  ## run all tests
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal
 
-test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (20 min)
+test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (10 min)
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal -m long
 
-test-slurm: $(SLURM)/installed  ## run the tests that start a Slurm (as root, with Debian's slurmctld, slurmd, slurm-client and munge; 10 min)
+test-slurm: $(SLURM)/installed  ## run the tests that start a Slurm (as root, with Debian's slurmctld, slurmd, slurm-client and munge; 12 min)
 	$(SLURM)/bin/python -m pytest -m slurm
 
 lint: $(DEV)/installed  ## check style, types and the workflow

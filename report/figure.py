@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vl_convert
-from evalscope_report.charts import CHARTS, CONFIG, LINEAR, Spec, fill
+from evalscope_report.charts import CHARTS, CONFIG, LIMITS, LINEAR, REPEATED, Spec, fill
 from evalscope_report.content import Content, content, tell
 from evalscope_summary.jsonfile import write_atomically
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     snakemake: Any  # Snakemake puts it here
 
 TEXT_COLOUR = "#1b1f24"
-COLOURS, GROUPS, LABELLED = 20, 20, 60
-REPEATED = ("output_throughput", "request_throughput", "latency", "ttft", "token_latency", "inter_token_latency")
 Row = dict[str, Any]
 
 
@@ -114,7 +112,7 @@ def percentile_profile(runs: Runs) -> Drawn:
     for row in runs.rows:
         members.setdefault(runs.data["groups"][row], []).append(row)
     rows = []
-    for _, own in sorted(members.items())[:GROUPS]:
+    for _, own in sorted(members.items())[: LIMITS["groups"]]:
         known = runs.row(own[0])
         known["colour"] = f"{known['config']} · {known['levelText']}"
         for column in columns:
@@ -239,6 +237,7 @@ def specification(data: Content, name: str) -> Spec:
             "height": 120,
             "config": config,
         }
+    drawn_groups = len({row["group"] for row in rows})
     present = list(dict.fromkeys(row["colour"] for row in rows))
     everywhere = [_short(runs.cell("config", row) or runs.words["empty"]) for row in runs.rows]
     colours = list(dict.fromkeys([*everywhere, *present])) if "colourTitle" not in words else present
@@ -249,10 +248,10 @@ def specification(data: Content, name: str) -> Spec:
         "xStep": 0,
         "colourTitle": runs.words["config"],
         "colourScale": {"domain": colours, "scheme": "tableau20" if len(colours) > 10 else "tableau10"},
-        "legend": {"orient": "bottom", "columns": 2, "values": present[:COLOURS], "labelLimit": 420},
+        "legend": {"orient": "bottom", "columns": 2, "values": present[: LIMITS["colours"]], "labelLimit": 420},
         "size": 30,
         "opacity": 0.75,
-        "beside": {"field": "levelText"} if len({row["group"] for row in rows}) <= LABELLED else {"value": ""},
+        "beside": {"field": "levelText"} if drawn_groups <= LIMITS["labelled"] else {"value": ""},
         "labelLimit": 300,
         "ink": TEXT_COLOUR,
         **words,

@@ -5,7 +5,8 @@ const { vegaEmbed, Tabulator } = window;
 const DATA = await unpack(document.getElementById("data"));
 const { raw: RUNS, stats: STATS, problems: PROBLEMS } = DATA.tables;
 const MANY = 3000; // runs: from here on charts are painted, not made of elements, and only when they come into view
-const COLOURS = 20, PANELS = 12, GROUPS = 20, MARKS = 40, LINES = 400, PRINTED = 200;
+const { colours: COLOURS, groups: GROUPS, labelled: LABELLED } = DATA.limits;
+const PANELS = 12, MARKS = 40, LINES = 400, PRINTED = 200;
 
 async function unpack(element) {
   const text = atob(element.textContent);
@@ -401,10 +402,9 @@ function overTime(name, passing) {
   return { rows, marks: shown, notes, list: lines.length ? [t("breaksHere"), lines] : null };
 }
 
-const REPEATED = ["output_throughput", "request_throughput", "latency", "ttft", "token_latency", "inter_token_latency"];
 
 function repeats(name, passing) {
-  const rows = REPEATED.filter((metric) => hasValues(RUNS, metric)).flatMap((metric) =>
+  const rows = DATA.repeated.filter((metric) => hasValues(RUNS, metric)).flatMap((metric) =>
     passing.filter((row) => cell(RUNS, metric, row) !== null).map((row) =>
       ({ ...rowOf(row, colourOf(name)), metric: innerWidth < 560 ? metric : meaning(column(RUNS, metric)), y: cell(RUNS, metric, row) })));
   const together = Map.groupBy(rows, (row) => `${row.group} ${row.metric} ${row.colour}`);
@@ -465,7 +465,7 @@ async function drawChart(name, passing) {
     colourTitle: named(colourOf(name)), colourScale: { domain: colours, scheme: colours.length > 10 ? "tableau20" : "tableau10" },
     legend,
     size: made.rows.length > MANY ? 14 : 30, opacity: made.rows.length > MANY ? 0.4 : 0.75,
-    beside: unique(made.rows.map((row) => row.group)).length <= 60 ? { field: "levelText", type: "nominal" } : { value: "" }, labelLimit: beside, ink: ink(),
+    beside: unique(made.rows.map((row) => row.group)).length <= LABELLED ? { field: "levelText", type: "nominal" } : { value: "" }, labelLimit: beside, ink: ink(),
   });
   const layer = layers.filter((one) => (withLines || !isLine(one)) && (one.data?.name !== "marks" || made.marks.length)); // no scale without values
   const across = width < 600 || panels.length < 2 ? 1 : Math.min(panels.length, 3);

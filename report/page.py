@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vl_convert
-from evalscope_report.charts import CHARTS, CONFIG, LINEAR, LOG
+from evalscope_report.charts import CHARTS, CONFIG, LIMITS, LINEAR, LOG, REPEATED
 from evalscope_report.content import HERE, Content, content, dump, tell
 from evalscope_summary.jsonfile import write_atomically
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -57,7 +57,8 @@ def page(data: Content, title: str) -> str:
         data: of `content.content`.
         title: shown above, and in the browser's tab.
     """
-    everything = dump(data | {"charts": CHARTS, "config": CONFIG, "linear": LINEAR, "log": LOG})
+    shared = {"charts": CHARTS, "config": CONFIG, "linear": LINEAR, "log": LOG, "limits": LIMITS, "repeated": REPEATED}
+    everything = dump(data | shared)
     packed = base64.b64encode(gzip.compress(everything, 6, mtime=0)).decode()
     scripts = [
         script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")),

@@ -238,18 +238,24 @@ class Project:
         )
         return Outcome(done.returncode, done.stdout, set())
 
+    def launch(
+        self, *arguments: str, stop_at: int | None = None, output: int = subprocess.DEVNULL
+    ) -> "subprocess.Popen[bytes]":
+        """Start Snakemake in a process group of its own, and return at once; `output` gets all that it says."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(stop_at),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
     def start(self, *arguments: str, stop_at: int) -> "subprocess.Popen[bytes]":
         """Start Snakemake in a process group of its own, and return when it holds at its `stop_at`-th run."""
         for path in (self.log, self.held, self.go):
             path.unlink(missing_ok=True)
-        process = subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment(stop_at),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process = self.launch(*arguments, stop_at=stop_at)
         deadline = time.monotonic() + self.patience
         while not self.held.exists():
             assert process.poll() is None, "it ended before it read so many runs"

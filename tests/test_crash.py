@@ -3,7 +3,6 @@
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -48,14 +47,7 @@ def kill(project: Project, opened: int, delay: float, states: list[dict[str, byt
     Until then, every table that there is must be one of `states`.
     """
     project.log.unlink(missing_ok=True)
-    process = subprocess.Popen(
-        project.command(),
-        cwd=project.folder,
-        env=project.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    process = project.launch()
     try:
         limit, when = time.monotonic() + 60, None
         while process.poll() is None and (when is None or time.monotonic() < when):
@@ -65,9 +57,7 @@ def kill(project: Project, opened: int, delay: float, states: list[dict[str, byt
             check_tables(project, states)
             time.sleep(0.01)
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        stop(process)
     check_tables(project, states)
 
 
@@ -253,17 +243,7 @@ def test_a_file_that_may_not_be_written_is_named_and_kept(tmp_path: Path, file: 
 
 
 def test_two_workflows_started_at_once_make_the_tables_of_one(large: Project) -> None:
-    processes = [
-        subprocess.Popen(
-            large.command(),
-            cwd=large.folder,
-            env=large.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        for _ in range(2)
-    ]
+    processes = [large.launch(output=subprocess.PIPE) for _ in range(2)]
     try:
         texts = [process.communicate(timeout=100)[0].decode() for process in processes]
     finally:

@@ -263,6 +263,13 @@ CHARTS: Mapping[str, Spec] = {
 }
 
 
+LIMITS = {"colours": 20, "groups": 20, "labelled": 60}
+"""What a chart shows at most: entries of the legend; groups of a profile, where none were chosen; groups with their
+load beside them."""
+
+REPEATED = ("output_throughput", "request_throughput", "latency", "ttft", "token_latency", "inter_token_latency")
+"""The metrics of the chart of repeatability."""
+
 LINEAR: Spec = {"type": "linear", "zero": False, "nice": True, "padding": 8}
 LOG: Spec = {"type": "log", "nice": True, "padding": 8}
 
