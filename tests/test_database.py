@@ -411,3 +411,81 @@ def test_another_database_says_what_it_lacks(tmp_path: Path, statement: str, exp
     with closing(sqlite3.connect(tmp_path / formats.DATABASE)) as connection:
         connection.execute(statement)
     assert expected in reason(tmp_path)
+
+
+# --- journals and links that lead elsewhere ---
+
+
+def hostile_journal(folder: Path, named: str) -> None:
+    """Leave a hot journal that names a super-journal, as SQLite writes one: name, length, checksum, magic number."""
+    end(start_writer(folder, "delete"))
+    name = os.fsencode(named)
+    total = sum(byte - 256 if byte > 127 else byte for byte in name) % 2**32
+    marks = b"\xff\xff\xff\xff", len(name).to_bytes(4), total.to_bytes(4), bytes.fromhex("d9d505f920a163d7")
+    with open(folder / formats.JOURNAL, "ab") as journal:
+        journal.write(marks[0] + name + b"".join(marks[1:]))
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_journal_that_names_another_file_never_has_it_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
+    canary, run = tmp_path / "canary", tmp_path / "run"
+    run.mkdir()
+    canary.write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    hostile_journal(run, "canary" if relative else str(canary))
+    before = contents(run)
+    assert "super-journal" in reason(run)
+    assert canary.read_text() == "mine"
+    assert contents(run) == before
+
+
+def test_a_fifo_that_a_journal_names_is_not_waited_for(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    hostile_journal(run, str(tmp_path / "fifo"))
+    assert "super-journal" in reason(run)
+
+
+def linked(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder with the database, and one with a link to it."""
+    store, run = tmp_path / "store", tmp_path / "run"
+    store.mkdir()
+    run.mkdir()
+    (run / formats.DATABASE).symlink_to(store / formats.DATABASE)
+    return store, run
+
+
+@pytest.mark.parametrize(("mode", "side"), [("delete", formats.JOURNAL), ("wal", formats.WAL)])
+@pytest.mark.parametrize("beside", ["target", "link"])
+def test_of_a_link_to_a_killed_run_only_committed_requests_are_seen(
+    tmp_path: Path, mode: str, side: str, beside: str
+) -> None:
+    store, run = linked(tmp_path)
+    end(start_writer(store, mode))
+    if beside == "link":
+        (store / side).rename(run / side)
+    before = contents(store)
+    assert read(run)[0].requests == 3
+    assert contents(store) == before
+
+
+@pytest.mark.parametrize("side", [formats.JOURNAL, formats.WAL])
+def test_a_side_file_of_a_links_target_that_is_none_is_not_waited_for(tmp_path: Path, side: str) -> None:
+    store, run = linked(tmp_path)
+    make(store, "1.10.0", [OK])
+    os.mkfifo(store / side)
+    assert "not a regular file" in reason(run)
+
+
+def test_a_path_that_is_too_long_for_sqlite(tmp_path: Path) -> None:
+    folder = make(tmp_path, "1.10.0", [OK])
+    for _ in range(4):
+        folder /= "d" * 200
+    folder.mkdir(parents=True)
+    (tmp_path / formats.DATABASE).rename(folder / formats.DATABASE)
+    assert read(folder)[0].requests == 1
+    (tmp_path / "short").symlink_to(folder)
+    assert read(tmp_path / "short")[0].requests == 1

@@ -18,7 +18,7 @@ import tempfile
 import urllib.parse
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
@@ -41,6 +41,7 @@ _FIXED_MESSAGES = frozenset(  # of SQLite, that say more than the name of the er
 )
 _LONGEST = 2**26  # bytes of a value that is read; the intervals of a million tokens take a third
 _STEPS = 10_000_000  # of SQLite's machine for one statement, and one more per byte; real rows take one per 100 bytes
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_LOCKED})
 
@@ -128,7 +129,7 @@ def connect(folder: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     """Open a run's database for reading without writing anything into its folder.
 
     With a journal beside it, or in WAL mode, SQLite would have to write there; then a copy with its side files is
-    opened, so that only committed rows are seen.
+    opened, so that only committed rows are seen. Of a link, those beside its target count, where evalscope wrote.
 
     Raises:
         UnreadableDatabase: it is no SQLite database with a table `result`, is locked, or the disk says no.
@@ -136,30 +137,77 @@ def connect(folder: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     path = os.path.join(folder, formats.DATABASE)
     try:
         size = _size(path)
-        sides = [s for s in (formats.JOURNAL, formats.WAL) if os.path.exists(os.path.join(folder, s))]
+        if not size:  # so do files of the system say whose reading may never end
+            raise UnreadableDatabase("it has no table `result`: it is empty")
+        sides = _sides(path)
         page_size, is_wal = _header(path)
-        if sides or is_wal:
-            size += sum(_size(os.path.join(folder, side)) for side in sides)
-            with tempfile.TemporaryDirectory(prefix="evalscope-summary-") as copy:
-                if size > shutil.disk_usage(copy).free:  # else others would feel it until the copy failed
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), copy)
-                for name in (formats.DATABASE, *sides):
-                    shutil.copyfile(os.path.join(folder, name), os.path.join(copy, name))
-                with closing(sqlite3.connect(os.path.join(copy, formats.DATABASE))) as connection:
-                    _restrict(connection, size)
-                    yield connection
-        elif page_size and size % page_size:  # SQLite would take the missing bytes for zeros
+        if not sides and not is_wal and page_size and size % page_size:
+            # SQLite would take the missing bytes for zeros
             raise UnreadableDatabase(f"it is cut off, or damaged: {size} bytes are no whole number of its pages")
-        else:
-            uri = f"file:{urllib.parse.quote(os.fsencode(os.path.abspath(path)))}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
-                _restrict(connection, size)
-                yield connection
+        in_place = None if sides or is_wal else _open_in_place(path)
+        with closing(in_place) if in_place else _open_copy({formats.DATABASE: path, **sides}) as connection:
+            size += sum(map(_size, sides.values()))
+            _restrict(connection, size)
+            yield connection
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # damage may lie in names and texts
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension that tells more
         raise UnreadableDatabase(
             f"it can't be read: {_reason(error)}", passing=is_passing(error) or code in _PASSING
         ) from error
+
+
+def _sides(path: str) -> dict[str, str]:
+    """Name → path of the journal and the WAL file of a database, if it has them."""
+    sides = {}
+    for target in (path, os.path.realpath(path)) if os.path.islink(path) else (path,):  # the last one is SQLite's
+        for name in (formats.JOURNAL, formats.WAL):
+            side = target + name.removeprefix(formats.DATABASE)
+            if os.path.exists(side):
+                sides[name] = side
+    return sides
+
+
+def _open_in_place(path: str) -> sqlite3.Connection | None:
+    """Open a database that has no side files; None if SQLite can't, as its path is too long (from 505 bytes on)."""
+    uri = f"file:{urllib.parse.quote(os.fsencode(os.path.abspath(path)))}?mode=ro"
+    try:
+        return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN:  # but we could, just now
+            return None
+        raise
+
+
+@contextmanager
+def _open_copy(files: Mapping[str, str]) -> Iterator[sqlite3.Connection]:
+    """Open a copy of a database and its side files (name → path)."""
+    with tempfile.TemporaryDirectory(prefix="evalscope-summary-") as folder:
+        size = sum(map(_size, files.values()))
+        if size > shutil.disk_usage(folder).free:  # else others would feel it until the copy failed
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
+        for name, path in files.items():
+            shutil.copyfile(path, os.path.join(folder, name))
+        if formats.JOURNAL in files:
+            _refuse_super_journal(os.path.join(folder, formats.JOURNAL))
+        with closing(sqlite3.connect(os.path.join(folder, formats.DATABASE))) as connection:
+            yield connection
+
+
+def _refuse_super_journal(path: str) -> None:
+    """Refuse a journal that names a super-journal: when SQLite has rolled back, it removes the file of that name,
+    wherever it is. SQLite looks for it at a journal's end alone (readSuperJournal in its pager.c).
+
+    Raises:
+        UnreadableDatabase: it does.
+    """
+    with open(path, "rb") as journal:
+        if journal.seek(0, os.SEEK_END) >= len(_JOURNAL_MAGIC):
+            journal.seek(-len(_JOURNAL_MAGIC), os.SEEK_END)
+            if journal.read() == _JOURNAL_MAGIC:
+                raise UnreadableDatabase(
+                    "its journal belongs to a transaction over several databases (it names a super-journal), which"
+                    " evalscope never makes; what was committed is not known"
+                )
 
 
 def _reason(error: Exception) -> str:
