@@ -1,6 +1,7 @@
 """Which folders of a results tree are runs, and which should be and are not."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 from evalscope_summary import formats
 from evalscope_summary.discovery import MissingTree, Tree, discover
-from evalscope_summary.problems import Problem
+from evalscope_summary.problems import Problem, storable
 from evalscope_summary.progress import Progress
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 TS = "20251129_135846"
 
@@ -375,6 +378,28 @@ def test_a_name_that_is_no_utf8_can_be_opened_again(tmp_path: Path) -> None:
 def test_a_problem_of_a_name_that_is_no_utf8_can_be_printed(tmp_path: Path) -> None:
     os.makedirs(os.fsencode(tmp_path) + b"/caf\xe9/parallel_1_number_2")
     assert only_problem(discover(str(tmp_path))).run == "caf\\udce9/parallel_1_number_2"
+
+
+# pieces that escapes are made of, and bytes that need one
+_PIECES = st.one_of(
+    st.sampled_from([b"\\", b"udcff", b"ud", b"c", b"f", b"\xff", b"\xed\xb3\xbf", b"x"]), st.binary(max_size=3)
+)
+
+
+@given(st.lists(_PIECES, max_size=6), st.lists(_PIECES, max_size=6))
+@settings(max_examples=1000, deadline=None)
+@example([b"\xff"], [rb"\udcff"])
+@example([b"\\\xff"], [rb"\\udcff"])
+@example([rb"\ud", b"\xff"], [rb"\ud\udcff"])
+def test_different_names_are_shown_differently(one: list[bytes], other: list[bytes]) -> None:
+    shown = [storable(os.fsdecode(b"".join(name))) for name in (one, other)]
+    assert (shown[0] == shown[1]) == (b"".join(one) == b"".join(other))
+    assert all(text.encode("utf-8") for text, name in zip(shown, (one, other), strict=True) if any(name))
+
+
+@given(st.text())
+def test_names_without_such_escapes_are_shown_as_they_are(name: str) -> None:
+    assert storable(name) == name or re.search(r"[\ud800-\udfff]|\\ud[89a-f]", name)
 
 
 def test_progress_counts_the_runs(tmp_path: Path) -> None:

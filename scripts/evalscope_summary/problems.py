@@ -41,8 +41,19 @@ class Problem(NamedTuple):
     message: str
 
 
+_AMBIGUOUS = re.compile(r"\\+(?=[\ud800-\udfff]|ud[89a-f][0-9a-f]{2})")  # before an escape, or what looks like one
+
+
 def storable(text: str) -> str:
-    """A text that UTF-8 can hold: bytes of a file name that are none, and lone surrogates, become escapes."""
+    r"""A text that UTF-8 can hold: bytes of a file name that are none, and lone surrogates, become escapes.
+
+    Different texts stay different: backslashes before such an escape, or before what looks like one, are doubled.
+
+    >>> print(storable("caf\udce9"), storable(r"caf\udce9"), storable(r"C:\users"))
+    caf\udce9 caf\\udce9 C:\users
+    """
+    if "\\" in text:
+        text = _AMBIGUOUS.sub(r"\g<0>\g<0>", text)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
