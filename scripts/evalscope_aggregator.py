@@ -11,14 +11,15 @@ import locale
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 from evalscope_summary.columns import TABLES
 from evalscope_summary.discovery import MissingTree, Signature, discover
 from evalscope_summary.groups import warnings
 from evalscope_summary.problems import printable
-from evalscope_summary.records import read_settled
+from evalscope_summary.records import Reader, Wanted
 from evalscope_summary.run import Record
 from evalscope_summary.settings import complete
 from evalscope_summary.tables import WRITERS, entries, frame, merge, sort_problems, write_problems
@@ -67,7 +68,7 @@ MESSAGES = {
 }
 """The messages of the original tool, word for word under a `zh` locale, and in English."""
 
-_CHUNK = 16  # runs that a worker takes at a time
+_CHUNK = 16  # runs that a process takes at a time
 
 
 def language() -> str:
@@ -80,13 +81,26 @@ def language() -> str:
 def read_all(root: str, runs: dict[str, Signature], fill: bool) -> Iterator[Record]:
     """Read runs with all cores; yields their records in the order of `runs`."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
-    count = len(runs)
-    arguments = ([root] * count, runs.keys(), runs.values(), [fill] * count, [False] * count)
-    if cores == 1 or count <= _CHUNK:
-        yield from (record for record, _ in map(read_settled, *arguments))
-        return
-    with ProcessPoolExecutor(cores) as pool:
-        yield from (record for record, _ in pool.map(read_settled, *arguments, chunksize=_CHUNK))
+    wanted = [Wanted(run, signature, fill, False) for run, signature in runs.items()]
+    chunks = [wanted[i : i + _CHUNK] for i in range(0, len(wanted), _CHUNK)]
+    readers = [Reader(root, lambda run, record, signature: record) for _ in range(min(cores, len(chunks)))]
+    free: SimpleQueue[Reader[Record]] = SimpleQueue()
+    for reader in readers:
+        reader.start()  # before there are threads
+        free.put(reader)
+
+    def read(chunk: list[Wanted]) -> list[Record]:
+        reader = free.get()
+        try:
+            return reader(chunk)
+        finally:
+            free.put(reader)
+
+    with ThreadPoolExecutor(max(len(readers), 1)) as pool:
+        for records in pool.map(read, chunks):
+            yield from records
+    for reader in readers:
+        reader.close()
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ def main() -> None:
     inventory = Inventory.load(options.inventory)
     records = Records(options.inventory.parent.parent / "records")
     number, batches = (int(part) for part in options.batch.split("-of-"))
+    records.reader(inventory).start()  # before there is a thread that shows progress
     read = 0
     with shown(Progress(f"batch {options.batch}", len(inventory.runs))) as progress:
         for signature, was_read in zip(inventory.runs.values(), extract(inventory, records), strict=True):
@@ -27,6 +28,7 @@ def main() -> None:
             if was_read:
                 read += 1
                 progress.size += sum(status[0] for status in signature.values() if status)
+    records.reader(inventory).close()
     removed = records.remove_others(inventory, number - 1, batches)
     records.correct(options.inventory)
     if not is_quiet():

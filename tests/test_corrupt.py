@@ -222,6 +222,7 @@ def duplicate_members(data: bytes) -> bytes:
 
 
 MILLION = "[" + ", ".join(["1.5"] * 10**6) + "]"
+HALF_A_MILLION = "[" + ", ".join(["1.5"] * (10**6 // 2)) + "]"
 NOISE = random.Random(1).randbytes(3000)
 
 
@@ -263,9 +264,12 @@ JSON_DAMAGE: dict[str, tuple[Damage, Mapping[str, str]]] = {
     "metrics -1": (metrics_only("-1"), {SUMMARY: NONE, ARGS: RANGE, PERCENTILE: NONE}),  # a sentinel, but in arguments
     "metrics -5": (metrics_only("-5"), dict.fromkeys(JSON_FILES, RANGE)),
     "metrics objects": (metrics_only("{}"), dict.fromkeys(JSON_FILES, RANGE)),
-    "a million numbers": (as_bytes(lambda data: MILLION.encode()), UNKNOWN),
-    "a million numbers in an unknown key": (with_member("unknown", MILLION), HARMLESS),
-    "a million numbers as an argument": (workload_argument(MILLION), {ARGS: NONE}),
+    "a million numbers": (as_bytes(lambda data: MILLION.encode()), UNREADABLE),
+    "a million numbers in an unknown key": (with_member("unknown", MILLION), UNREADABLE),
+    "half a million numbers": (as_bytes(lambda data: HALF_A_MILLION.encode()), UNKNOWN),
+    "half a million numbers in an unknown key": (with_member("unknown", HALF_A_MILLION), HARMLESS),
+    "half a million numbers as an argument": (workload_argument(HALF_A_MILLION), {ARGS: NONE}),
+    "a data set's path of a million question marks": (with_member("dataset_path", f'"{"?" * 10**6}"'), {ARGS: NONE}),
     "an argument nested 1,010 deep": (workload_argument(deep(1010)), {ARGS: SKIPPED}),
     "metrics of a thousand numbers": (metrics_only(str([1.5] * 1000)), dict.fromkeys(JSON_FILES, RANGE)),
     "nested 100,000 deep": (as_bytes(lambda data: deep(100_000).encode()), UNREADABLE),
@@ -822,9 +826,19 @@ def read_elsewhere(root: Path) -> tuple[int, dict[str, list[str]]]:
     return mebibytes, found
 
 
-def long_intervals(path: Path, stack: ExitStack) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("UPDATE result SET inter_token_latencies = ? WHERE rowid = 1", (f"[{'0,' * 2**25}0]",))
+def long_intervals(each: str, size: int) -> Damage:
+    def damage(path: Path, stack: ExitStack) -> None:
+        text = f"[{each * (size // len(each))}0]"
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("UPDATE result SET inter_token_latencies = ? WHERE rowid = 1", (text,))
+
+    return damage
+
+
+def objects_everywhere(path: Path, stack: ExitStack) -> None:
+    """All three JSON files as large as any that is read, of nothing but objects."""
+    for name in JSON_FILES:
+        path.with_name(name).write_bytes(b"[" + b'{"a":[]},' * (2**24 // 9 - 1) + b"{}]")
 
 
 HUGE: dict[str, tuple[str, Damage, str]] = {
@@ -833,11 +847,14 @@ HUGE: dict[str, tuple[str, Damage, str]] = {
     "14 MiB of empty lists": (
         PERCENTILE,
         as_bytes(lambda data: b"[" + b"[]," * 5_000_000 + b"[]]"),
-        "warning unknown-format",
+        WARNING,
     ),
     "1 GiB behind a database": (DATABASE, grown(2**30), NONE),
     "1 GiB of zeros": (DATABASE, all_zero(2**30), NO_DATABASE),
-    "intervals of 64 MiB": (DATABASE, long_intervals, NO_DATABASE),
+    "16 MiB of objects in each file": (SUMMARY, objects_everywhere, SKIPPED),
+    "intervals of 64 MiB": (DATABASE, long_intervals("0,", 2**26), NO_DATABASE),
+    "16 million intervals": (DATABASE, long_intervals("1.5,", 2**26 - 10), NONE),
+    "33 million intervals": (DATABASE, long_intervals("0,", 2**26 - 10), NONE),
     "intervals nested deeply": (
         DATABASE,
         with_sql(SET_ALL.format("inter_token_latencies", f"'{deep(10**6)}'")),

@@ -298,9 +298,10 @@ def test_a_run_that_a_disk_failed_to_give_is_read_again_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, number: int, passes: bool
 ) -> None:
     inventory, path = an_inventory(tmp_path)
-    io_error(monkeypatch, name, number)
     records = Records(tmp_path / "records")
-    assert [p.code for p in records.get(inventory, RUN)[0].problems] == ["unreadable-json"]
+    with monkeypatch.context() as failing:
+        io_error(failing, name, number)
+        assert [p.code for p in records.get(inventory, RUN)[0].problems] == ["unreadable-json"]
     records.correct(path)
     assert (Inventory.load(path).runs[RUN] == inventory.runs[RUN]) == (not passes)
     again, read = Records(tmp_path / "records").get(inventory, RUN)
@@ -320,7 +321,7 @@ def test_a_run_whose_database_was_locked_is_read_again_at_the_next_start(
     assert "locked" in problem.message
     records.correct(path)
     assert Inventory.load(path).runs[RUN] == {}
-    again, read = records.get(inventory, RUN)
+    again, read = Records(tmp_path / "records").get(inventory, RUN)
     assert read
     assert not again.problems
 

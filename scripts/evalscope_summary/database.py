@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
-from . import formats
+from . import bounded, formats
 from .jsonfile import is_passing, parse
 
 _OK = "success IN (1, 'True')"
@@ -96,7 +96,10 @@ FOR_PERCENTILES = frozenset({*_NUMBERS, *_INTERVALS})
 FOR_RECOMPUTING = frozenset({*_TIMES, *_NUMBERS, *_INTERVALS} - {"time_per_output_token", "chunk_time"})
 """The columns that `metrics: recomputed` comes from."""
 
+_DEFINITIONS, _DEFINITION = 100, 10_000  # of a table that are kept, and the characters of one
 _columns: dict[tuple[str], frozenset[str]] = {}  # what made a table `result` → its columns; the same in most runs
+
+_LONG_LIST = 2**20  # characters of a list that are parsed at once
 
 _PART = 2**18  # intervals, or requests, that are handed over at a time
 
@@ -181,7 +184,7 @@ def _open_in_place(path: str) -> sqlite3.Connection | None:
 @contextmanager
 def _open_copy(files: Mapping[str, str]) -> Iterator[sqlite3.Connection]:
     """Open a copy of a database and its side files (name → path)."""
-    with tempfile.TemporaryDirectory(prefix="evalscope-summary-") as folder:
+    with tempfile.TemporaryDirectory(prefix=bounded.scratch_prefix) as folder:
         size = sum(map(_size, files.values()))
         if size > shutil.disk_usage(folder).free:  # else others would feel it until the copy failed
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
@@ -259,10 +262,12 @@ def totals(connection: sqlite3.Connection) -> Totals:
     made = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'result' AND type = 'table'").fetchone()
     if not made or not str(made[0]).startswith("CREATE TABLE "):  # the text decides what SQLite makes of it
         raise UnreadableDatabase("it has no table `result`")
-    if made not in _columns:
+    columns = _columns.get(made)
+    if columns is None:
         named = connection.execute("SELECT name FROM pragma_table_info('result')")
-        _columns[made] = frozenset(name for (name,) in named)
-    columns = _columns[made]
+        columns = frozenset(name for (name,) in named)
+        if len(_columns) < _DEFINITIONS and len(made[0]) < _DEFINITION:
+            _columns[made] = columns
     if "success" not in columns:
         raise UnreadableDatabase("its table `result` has no column `success`")
     memory = "max_gpu_memory_cost" if "max_gpu_memory_cost" in columns else "NULL"
@@ -303,9 +308,16 @@ def rows(connection: sqlite3.Connection, columns: frozenset[str], wanted: frozen
                 target.append(math.nan)
                 if value is not None:
                     part.unusable[name] += 1
-        if succeeded and intervals is not None:
-            times = _numbers(intervals, lists)
-            part.intervals.extend((b - a for a, b in itertools.pairwise(times)) if lists == "chunk_times" else times)
+        last = array("d")
+        for times in _numbers(intervals, lists) if succeeded and intervals is not None else ():
+            if lists == "chunk_times":
+                times = last + times
+                last = times[-1:]
+                times = array("d", (b - a for a, b in itertools.pairwise(times)))
+            if len(part.intervals) > _PART:
+                yield part
+                part, targets = _new_part()
+            part.intervals.extend(times)
         if len(part.start_time) + len(part.intervals) > _PART:
             yield part
             part, targets = _new_part()
@@ -317,8 +329,18 @@ def _new_part() -> tuple[Rows, list[tuple[str, array[float]]]]:
     return part, [(name, getattr(part, name)) for name in (*_TIMES, *_NUMBERS)]
 
 
-def _numbers(text: object, column: str) -> array[float]:
+def _numbers(text: object, column: str) -> Iterator[array[float]]:
+    """The numbers of a JSON list, in parts: as objects, all of a long list would take thirty times its text's bytes."""
+    begin = 0
     try:
-        return array("d", parse(text.encode() if isinstance(text, str) else b""))
+        if not isinstance(text, str):
+            raise ValueError("no text")
+        while len(text) - begin > _LONG_LIST and (end := text.find(",", begin + _LONG_LIST)) > 0:
+            yield array("d", parse(f"{'[' if begin else ''}{text[begin:end]}]".encode()))
+            begin = end + 1
+        rest = array("d", parse(f"{'[' if begin else ''}{text[begin:]}".encode()))
+        if begin and not rest:
+            raise ValueError("nothing behind the last comma")
+        yield rest
     except (ValueError, TypeError, OverflowError) as error:
         raise UnreadableDatabase(f"column `{column}` holds something else than a JSON list of numbers") from error

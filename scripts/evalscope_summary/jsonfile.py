@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 LARGEST = 2**24
-"""Bytes of the largest file that is read; evalscope's take less than 100 KB. Parsing may take 30 times as much."""
+"""Bytes of the largest file that is read; evalscope's take less than 100 KB."""
 
+_MANY_BYTES, _MANY_VALUES = 2**20, 2**19  # more of both are not parsed: each value takes up to 250 bytes of memory
 
 _LASTING = frozenset(
     {
@@ -95,6 +96,8 @@ def read(path: str) -> tuple[Any, bytes]:
         raise UnreadableJson(f"it can't be read: {error.strerror}") from error
     if not data:
         raise UnreadableJson("it is empty")
+    if len(data) > _MANY_BYTES and sum(map(data.count, (b",", b"[", b"{"))) > _MANY_VALUES:
+        raise UnreadableJson("it holds more than half a million values, and evalscope's less than a thousand")
     try:
         return parse(data), data
     except UnicodeDecodeError as error:

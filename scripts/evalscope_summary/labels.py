@@ -11,6 +11,8 @@ from typing import Any
 from . import formats
 
 _LENGTHS = ("long", "medium", "short")
+_NAME = 255  # characters of a file's name that are looked at; no system has longer ones, and what is seen is kept
+_SHORT = 10_000  # characters of an argument whose digest is kept
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ def file_name(path: str) -> str:
     # a URL's user and query may hold keys
     if url := re.match(r"(?:[^/?#]*:)?//([^?#;]*)", path):
         path = url[1].partition("/")[2]
-    path = re.sub(r"\?.*=.*", "", path, flags=re.DOTALL)
+    beginning, _, query = path.partition("?")
+    if "=" in query:
+        path = beginning
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
@@ -82,7 +86,7 @@ def prompt_length(characters: int | None, long_above: int, config: str, dataset_
     """
     if characters is not None:
         return "long" if characters > long_above else "short"
-    return _length_word(config.rsplit("/", 1)[-1], dataset_file or "")
+    return _length_word(config.rsplit("/", 1)[-1], (dataset_file or "")[-_NAME:])
 
 
 @functools.lru_cache(10_000)
@@ -137,14 +141,17 @@ def workload_arguments(args: Mapping[str, Any]) -> dict[str, str]:
             url = args.get("url")
             default = isinstance(url, str) and re.split("[?#]", url)[0].rstrip("/").endswith("chat/completions")
         if not _is_default(value, default):
-            found[field] = _digest(json.dumps(value))
+            text = json.dumps(value)
+            found[field] = _kept_digest(text) if len(text) < _SHORT else _digest(text)
     return found
 
 
-@functools.lru_cache(1000)
 def _digest(text: str) -> str:
     text = json.dumps(json.loads(text, parse_int=float), sort_keys=True)  # 1 and 1.0 are one
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+_kept_digest = functools.lru_cache(1000)(_digest)
 
 
 def _is_default(value: Any, default: Any) -> bool:

@@ -2,23 +2,32 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 
 from . import jsonfile
+from .bounded import Failure, Worker
+from .database import UnreadableDatabase
 from .discovery import Signature, signature_of
 from .inventory import Inventory, batch_of, run_hash
 from .problems import Problem
 from .run import Record, read_run
 
 _ATTEMPTS = 3
+_SECONDS = 20  # of computing for any run; small ones take less than a thousandth
+_BYTES_A_SECOND = 2**24  # large ones are read at thirty times that, and more
+
+Result = TypeVar("Result")
 
 
-def read_settled(root: str, run: str, signature: Signature, fill: bool, recompute: bool) -> tuple[Record, Signature]:
+def read_settled(
+    root: str, run: str, signature: Signature, fill: bool, recompute: bool, unreadable: UnreadableDatabase | None = None
+) -> tuple[Record, Signature]:
     """Read a run, and again if its files changed meanwhile, so that a row never mixes two states of a run.
 
     Args:
@@ -27,13 +36,14 @@ def read_settled(root: str, run: str, signature: Signature, fill: bool, recomput
         signature: of its files when they were found.
         fill: as for `read_run`.
         recompute: as for `read_run`.
+        unreadable: as for `read_run`.
 
     Returns:
         The record, and the signature of the files that it was made from; empty if they changed at each attempt, or
         what is wrong with them may be over at the next start: no files have it, so the run is read again then.
     """
     for _ in range(_ATTEMPTS):
-        record = read_run(root, run, signature, fill, recompute)
+        record = read_run(root, run, signature, fill, recompute, unreadable)
         now = signature_of(f"{root}/{run}")
         if now == signature:
             return record, {} if record.passing else signature
@@ -45,11 +55,61 @@ def read_settled(root: str, run: str, signature: Signature, fill: bool, recomput
     return record, {}
 
 
+class Wanted(NamedTuple):
+    """A run that is to be read; the fields are arguments of `read_settled`."""
+
+    run: str
+    signature: Signature
+    fill: bool
+    recompute: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files, as they were found."""
+        return sum(status[0] for status in self.signature.values() if status)
+
+
+class Reader(Generic[Result]):
+    """Reads runs in a process of its own, so that one that would take all time or memory is a problem of that run.
+
+    Args:
+        root: the results tree.
+        finish: what to do in that process with a run, its record and the signature that `read_settled` returns; its
+            result is handed over.
+    """
+
+    def __init__(self, root: str, finish: Callable[[str, Record, Signature], Result]) -> None:
+        self.root = root
+        self._finish = finish
+        self._worker = Worker(self._read, lambda item: _SECONDS + item[0].size / _BYTES_A_SECOND)
+        self.start, self.close = self._worker.start, self._worker.close
+
+    def _read(self, item: tuple[Wanted, Failure | None]) -> Result:
+        wanted, failure = item
+        unreadable = UnreadableDatabase(f"reading it {failure.message}", failure.passing) if failure else None
+        return self._finish(wanted.run, *read_settled(self.root, *wanted, unreadable))
+
+    def __call__(self, wanted: Sequence[Wanted]) -> list[Result]:
+        """Read runs; returns the results in their order."""
+        results = []
+        for one, result in zip(wanted, self._worker([(one, None) for one in wanted]), strict=True):
+            if isinstance(result, Failure):
+                (result,) = self._worker([(one, result)])  # most likely it is the database: the rest is a row then
+            if isinstance(result, Failure):
+                record = Record(one.run, filled={}, recomputed={})
+                message = f"reading its files {result.message}: one is damaged; copy them again, or run the test again"
+                record.note("skipped", "unreadable-json", "", message)
+                result = self._finish(one.run, record, {} if result.passing else one.signature)
+            results.append(result)
+        return results
+
+
 class Records:
     """The records of a tree, one file per run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._reader: Reader[Signature] | None = None
         self._changed: dict[str, tuple[Signature, Signature]] = {}  # run → signature when found, when read
         self._made: set[str] = set()  # folders that are known to be there
 
@@ -60,22 +120,44 @@ class Records:
 
     def get(self, inventory: Inventory, run: str) -> tuple[Record, bool]:
         """A run's record, as the inventory wants it, and whether the run had to be read for it."""
-        path = self.path(run)
+        found = self.find(inventory, run)
+        if isinstance(found, Record):
+            return found, False
+        self.read(inventory, [found])
+        return _as_record(orjson.loads(jsonfile.read_bytes(self.path(run)))["record"]), True
+
+    def find(self, inventory: Inventory, run: str) -> Record | Wanted:
+        """A run's record, as the inventory wants it, or what must be read for it."""
         fill, recompute = inventory.fill, inventory.recompute
         try:
-            kept = orjson.loads(jsonfile.read_bytes(path))
+            kept = orjson.loads(jsonfile.read_bytes(self.path(run)))
             if (kept["extractor"], kept["signature"]) == (inventory.extractor, inventory.runs[run]):
                 has_filled, has_recomputed = (kept["record"][part] is not None for part in ("filled", "recomputed"))
                 if has_filled >= fill and has_recomputed >= recompute:
-                    return _as_record(kept["record"]), False
+                    return _as_record(kept["record"])
                 fill, recompute = fill or has_filled, recompute or has_recomputed  # going back reads nothing again
         except (OSError, ValueError, KeyError, TypeError):
             pass  # no record yet, or one that was damaged: made again
-        record, signature = read_settled(inventory.root, run, inventory.runs[run], fill, recompute)
-        if signature != inventory.runs[run]:
-            self._changed[run] = (inventory.runs[run], signature)
+        return Wanted(run, inventory.runs[run], fill, recompute)
+
+    def read(self, inventory: Inventory, wanted: Sequence[Wanted]) -> None:
+        """Read runs, and write their records."""
+        signatures = self.reader(inventory)(wanted)
+        for one, signature in zip(wanted, signatures, strict=True):
+            if signature != one.signature:
+                self._changed[one.run] = (one.signature, signature)
+
+    def reader(self, inventory: Inventory) -> Reader[Signature]:
+        """What reads the runs of an inventory; always the same."""
+        if not self._reader:
+            self._reader = Reader(inventory.root, partial(self.write, inventory.extractor))
+        return self._reader
+
+    def write(self, extractor: str, run: str, record: Record, signature: Signature) -> Signature:
+        """Write a record; returns the signature."""
+        path = self.path(run)
         made = {
-            "extractor": inventory.extractor,
+            "extractor": extractor,
             "run": json.dumps(run),  # for people; the path may be no UTF-8
             "signature": signature,
             "record": _as_json(record),
@@ -86,7 +168,7 @@ class Records:
                 os.makedirs(folder, exist_ok=True)
             self._made.add(folder)
         jsonfile.write_atomically(path, orjson.dumps(made))
-        return record, True
+        return signature
 
     def correct(self, path: Path) -> None:
         """Put into an inventory the signatures of the runs whose files changed until they were read.
@@ -137,7 +219,23 @@ def _as_record(content: dict[str, Any]) -> Record:
     return Record("", **content)
 
 
+_AT_A_TIME, _BYTES_AT_A_TIME = 64, 2**24  # runs that are read before they are counted as done
+
+
 def extract(inventory: Inventory, records: Records) -> Iterator[bool]:
     """Make the records of a batch's runs; yields for each whether it was read (else its record was current)."""
+    read: list[bool] = []
+    wanted: list[Wanted] = []
+    size = 0
     for run in inventory.runs:
-        yield records.get(inventory, run)[1]
+        kept = records.find(inventory, run)
+        read.append(isinstance(kept, Wanted))
+        if isinstance(kept, Wanted):
+            wanted.append(kept)
+            size += kept.size
+        if len(read) == _AT_A_TIME or size > _BYTES_AT_A_TIME:
+            records.read(inventory, wanted)
+            yield from read
+            read, wanted, size = [], [], 0
+    records.read(inventory, wanted)
+    yield from read

@@ -36,6 +36,7 @@ _MEANS = {
     "output_tokens": "output_tokens",
 }
 _NUMBERS, _ORDINARY = (float, int), 1e15  # nearly all values are numbers of this size, and need no closer look
+_MANY_KEYS = 100  # of a row of percentiles; evalscope's have ten
 _SHOWN = 40  # characters of a wrong value that a message quotes
 _LONGEST = 2**16  # characters of a label; readers of CSV have limits for a field, and for a row
 
@@ -84,7 +85,14 @@ class Record:
         self.problems.append(self.problem(severity, code, file, message))
 
 
-def read_run(root: str | PathLike[str], run: str, present: Iterable[str], fill: bool, recompute: bool) -> Record:
+def read_run(
+    root: str | PathLike[str],
+    run: str,
+    present: Iterable[str],
+    fill: bool,
+    recompute: bool,
+    unreadable: UnreadableDatabase | None = None,
+) -> Record:
     """Read a run folder. Bad input becomes problems of the record, never an exception.
 
     Args:
@@ -93,15 +101,23 @@ def read_run(root: str | PathLike[str], run: str, present: Iterable[str], fill: 
         present: which of `formats.SOURCE_FILES` were found there.
         fill: compute percentiles that no file has from the request rows.
         recompute: compute all performance cells from the request rows.
+        unreadable: what is wrong with the database, if that is known: it isn't touched then.
     """
     record = Record(run)
-    _read_run(record, f"{root}/{run}", set(present), fill, recompute)
+    _read_run(record, f"{root}/{run}", set(present), fill, recompute, unreadable)
     if record.skipped:
         record.filled, record.recomputed = {}, {}  # nothing to come back for
     return record
 
 
-def _read_run(record: Record, folder: str, present: set[str], fill: bool, recompute: bool) -> None:
+def _read_run(
+    record: Record,
+    folder: str,
+    present: set[str],
+    fill: bool,
+    recompute: bool,
+    unreadable: UnreadableDatabase | None,
+) -> None:
     missing = [name for name in formats.REQUIRED_FILES if name not in present]
     if missing:
         message = (
@@ -124,7 +140,7 @@ def _read_run(record: Record, folder: str, present: set[str], fill: bool, recomp
     except RecursionError:  # parsing allows for a little more depth than writing
         record.note("skipped", "unreadable-json", formats.ARGS, "it is nested too deeply; run the test again")
         return
-    _Reading(record, folder, summary, args, present, digest).read(fill, recompute)
+    _Reading(record, folder, summary, args, present, digest, unreadable).read(fill, recompute)
 
 
 def _read_object(record: Record, folder: str, name: str, digest: Any) -> dict[str, Any] | None:
@@ -158,8 +174,10 @@ class _Reading:
         args: Mapping[str, Any],
         present: set[str],
         digest: Any,
+        unreadable: UnreadableDatabase | None,
     ) -> None:
         self.record = record
+        self.unreadable = unreadable
         self.values = record.values
         self.folder = folder
         self.summary = summary
@@ -210,6 +228,8 @@ class _Reading:
         concerned = [record.problems]
         window = None
         try:
+            if self.unreadable:
+                raise self.unreadable
             with connect(self.folder) as connection:
                 found = totals(connection)
                 self.add_totals(found)
@@ -372,7 +392,8 @@ class _Reading:
             return
         reported, values = self.reported, self.values
         for percent, row in self.percentile_rows.items():
-            for pair, key, divisor, column in _percentile_cells(percent, tuple(row), self.input_only):
+            find = _kept_percentile_cells if len(row) < _MANY_KEYS else _percentile_cells
+            for pair, key, divisor, column in find(percent, tuple(row), self.input_only):
                 value = row[key]
                 if type(value) in _NUMBERS and 0 < value < _ORDINARY:
                     reported[pair] = value
@@ -545,7 +566,6 @@ class _Reading:
             self.set("total_throughput", derived.get("total_throughput"))
 
 
-@functools.lru_cache(1000)
 def _percentile_cells(
     percent: int, names: tuple[str, ...], input_only: bool
 ) -> tuple[tuple[tuple[int, str], str, float, str | None], ...]:
@@ -559,6 +579,9 @@ def _percentile_cells(
             column = PERCENTILE_COLUMNS.get((percent, metric)) if applies else None
             cells.append(((percent, metric), key, formats.divisor(key), column))
     return tuple(cells)
+
+
+_kept_percentile_cells = functools.lru_cache(1000)(_percentile_cells)
 
 
 def _label(row: Mapping[str, Any]) -> int | None:

@@ -1,0 +1,228 @@
+"""Working in a process of its own, within bounds of computing time and memory that hold for every input.
+
+Nothing in the same process can end what SQLite does for a damaged page, or a parser for a hostile text. Here the kernel
+does, and the end of the process costs the one item that it worked on.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pickle
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+MEMORY = 512 * 2**20
+"""Bytes of memory that a process may ask for; its libraries, and files that are mapped into it, don't count. Only Linux
+keeps to it."""
+
+_RUNS_OUT = 77  # exit status
+_ENDS_US_TOO = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
+_BY_ITSELF = frozenset({signal.SIGABRT, signal.SIGSEGV, signal.SIGXCPU})
+
+scratch_prefix = "evalscope-summary-"
+"""How the names of temporary folders begin that this process makes. In a worker they are its own, so that what it
+leaves when it is killed is found and removed."""
+
+_descriptors: set[int] = set()  # of all workers of this process
+_beginning = threading.Lock()
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What became of an item whose process ended.
+
+    Attributes:
+        message: why, to be read after "it".
+        passing: it may go well at the next start without a change to the item: the machine was short of memory.
+    """
+
+    message: str
+    passing: bool
+
+
+class Worker(Generic[Item, Result]):
+    """A process that works off items; it begins when `start` is called, or with the first items, and sees this one's
+    memory as it was then.
+
+    Args:
+        work: what to do with an item. Its result must be picklable. What it raises is raised here, but MemoryError,
+            which is a failure of the item.
+        seconds: of computing time that an item may take. Waiting, as for a slow disk, is none.
+    """
+
+    def __init__(self, work: Callable[[Item], Result], seconds: Callable[[Item], float]) -> None:
+        self._work = work
+        self._seconds = seconds
+        self._position = memoryview(mmap.mmap(-1, 4)).cast("i")  # shared: index of the item that is worked on
+        self._process = self._owner = 0
+        self._to = self._from = -1
+        self._scratch = ""
+
+    def __call__(self, items: Sequence[Item]) -> list[Result | Failure]:
+        """Work off items, in their order."""
+        found: dict[int, Result | Failure] = {}
+        while left := [index for index in range(len(items)) if index not in found]:
+            self.start()
+            self._position[0] = 0
+            answer = self._ask([items[index] for index in left])
+            if answer is None:
+                index = left[self._position[0]]
+                found[index] = self._failure(items[index])
+            else:
+                found.update(zip(left, answer, strict=True))
+        return [found[index] for index in range(len(items))]
+
+    def start(self) -> None:
+        """Begin the process, if it does not run: best before there are threads."""
+        if self._process:
+            return
+        self._scratch = f"evalscope-summary-{os.urandom(6).hex()}-"
+        with _beginning:
+            (requests, self._to), (self._from, results) = os.pipe(), os.pipe()
+            _descriptors.update((self._to, self._from))
+            self._owner = os.getpid()
+            self._process = os.fork()
+            if self._process == 0:
+                try:
+                    for descriptor in _descriptors:  # else a process would not see that this one ended
+                        os.close(descriptor)
+                    self._serve(requests, results)
+                finally:
+                    os._exit(1)  # nothing that belongs to the other process is flushed or removed
+            os.close(requests)
+            os.close(results)
+
+    def close(self) -> None:
+        """End the process, also while it works."""
+        if self._process and self._owner == os.getpid():  # not in the process of another worker, which has a copy
+            os.kill(self._process, signal.SIGKILL)
+            self._end()
+
+    def _end(self) -> int:
+        """Wait for the process that ends, and remove what it leaves; returns its exit status."""
+        for descriptor in (self._to, self._from):
+            _descriptors.remove(descriptor)
+            os.close(descriptor)
+        _, status = os.waitpid(self._process, 0)
+        self._process = 0
+        for left in Path(tempfile.gettempdir()).glob(f"{self._scratch}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return os.waitstatus_to_exitcode(status)
+
+    def __del__(self) -> None:
+        """As `close`."""
+        self.close()
+
+    def _ask(self, items: list[Item]) -> list[Result] | None:
+        """The results of items, None if the process ended meanwhile."""
+        try:
+            _send(self._to, items)
+            raised, answer = _receive(self._from)
+        except (EOFError, BrokenPipeError):
+            return None
+        if raised:
+            raise answer
+        results: list[Result] = answer
+        return results
+
+    def _failure(self, item: Item) -> Failure:
+        status = self._end()
+        if -status in _ENDS_US_TOO:  # sent to all processes of a job; this one may only not have seen it yet
+            os.kill(os.getpid(), -status)
+        if -status == signal.SIGXCPU:
+            seconds = round(self._seconds(item))
+            return Failure(f"takes more than {seconds} s of computing, which nothing of its size can need", False)
+        if status == _RUNS_OUT:
+            return Failure(f"takes more than {_memory() >> 20} MiB of memory", _memory() < MEMORY)
+        message = f"ends the process that reads it ({signal.Signals(-status).name if status < 0 else status})"
+        if -status == signal.SIGKILL:
+            message += ", perhaps for lack of memory: more may help"
+        return Failure(message, -status not in _BY_ITSELF or _memory() < MEMORY)
+
+    def _serve(self, requests: int, results: int) -> None:
+        """What the process does."""
+        global scratch_prefix
+        scratch_prefix = self._scratch
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # each of numpy's threads takes memory, and none is needed here
+        _limit(resource.RLIMIT_CORE, 0)
+        if sys.platform == "linux":
+            pages = int(Path("/proc/self/statm").read_text().split()[5])  # that this process has from the other one
+            _limit(resource.RLIMIT_DATA, pages * resource.getpagesize() + MEMORY)
+            with suppress(OSError):  # where memory is short, the kernel ends this process, not the one with the others
+                Path("/proc/self/oom_score_adj").write_text("500")
+        while True:
+            try:
+                items = _receive(requests)
+            except EOFError:
+                os._exit(0)
+            made: tuple[bool, Any] = (False, [])
+            try:
+                for index, item in enumerate(items):
+                    if os.getppid() != self._owner:
+                        os._exit(1)
+                    self._position[0] = index
+                    _limit(resource.RLIMIT_CPU, int(time.process_time() + self._seconds(item)) + 1)
+                    made[1].append(self._work(item))
+            except MemoryError:
+                os._exit(_RUNS_OUT)
+            except BaseException as error:
+                if not isinstance(error, SystemExit):
+                    error.add_note(traceback.format_exc())
+                made = (True, error)
+            _send(results, made)
+
+
+def _send(descriptor: int, content: Any) -> None:
+    data = pickle.dumps(content)
+    rest = memoryview(len(data).to_bytes(8) + data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _receive(descriptor: int) -> Any:
+    """What the other process sent.
+
+    Raises:
+        EOFError: it ended before it was done.
+    """
+    return pickle.loads(_read(descriptor, int.from_bytes(_read(descriptor, 8))))
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    parts = []
+    while size:
+        part = os.read(descriptor, size)
+        if not part:
+            raise EOFError
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _limit(what: int, amount: int) -> None:
+    """Set a limit of this process, as far as it may."""
+    hard = resource.getrlimit(what)[1]
+    with suppress(ValueError, OSError):
+        resource.setrlimit(what, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
+
+
+def _memory() -> int:
+    """Bytes of memory that a worker may ask for: fewer than `MEMORY` where this machine or its user allows less."""
+    limits = [resource.getrlimit(what) for what in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return min([MEMORY, *(limit for pair in limits for limit in pair if limit != resource.RLIM_INFINITY)])
