@@ -1,5 +1,6 @@
 """Finding the runs below a results tree: one pass of `os.scandir`, one `stat` per source file."""
 
+import errno
 import gc
 import os
 import stat
@@ -12,7 +13,7 @@ from .problems import Problem, storable
 from .progress import Progress
 
 Signature = dict[str, list[int]]
-"""Source file → [size in bytes, mtime in ns]; an empty list where it is no regular file that can be asked."""
+"""Source file → [size in bytes, mtime in ns]; an empty list where it is no regular file that may be read."""
 
 
 _SOURCES = frozenset(formats.SOURCE_FILES)
@@ -107,7 +108,9 @@ class _Walk:
                         self.logs.append(path)
                     elif name == formats.AGENTX:
                         agentx = True
-                    elif not name.startswith(".") and name not in formats.FOREIGN_FOLDERS and _is_folder(entry):
+                    elif (
+                        not name.startswith(".") and name not in formats.FOREIGN_FOLDERS and self.is_folder(path, entry)
+                    ):
                         below = f"{path}/{name}" if path else name
                         if not self.left_out(below, entry):
                             folders.append(below)
@@ -128,6 +131,16 @@ class _Walk:
             self.note(path, "incomplete", formats.SUMMARY, message)
         return folders
 
+    def is_folder(self, path: str, entry: os.DirEntry[str]) -> bool:
+        try:
+            return entry.is_dir()
+        except OSError as error:
+            if error.errno != errno.ELOOP:  # what leads nowhere is none
+                below = f"{path}/{entry.name}" if path else entry.name
+                message = f"it can't be looked at: {error.strerror}; a run in it is missing from the tables"
+                self.note(below, "incomplete", "", message)
+            return False
+
     def left_out(self, path: str, entry: os.DirEntry[str]) -> bool:
         if path in self.own or any(fnmatchcase(path, pattern) for pattern in self.exclude):
             return True
@@ -142,37 +155,54 @@ class _Walk:
         above = path
         while above:
             above = os.path.dirname(above)
-            if os.path.samestat(target, os.stat(os.path.join(self.root, above))):
-                return True
-        return False
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
+            try:
+                if os.path.samestat(target, os.stat(os.path.join(self.root, above))):
+                    return True
+            except OSError:
+                return True  # removed meanwhile
         return False
 
 
 def signature_of(folder: str) -> Signature:
-    """The signature of a run folder as it is now."""
+    """The signature of a run folder as it is now; agrees with what `discover` finds."""
     found: Signature = {}
     for name in formats.SOURCE_FILES:
         path = f"{folder}/{name}"
         try:
-            found[name] = _signed(os.stat(path))
-        except OSError:
-            if os.path.lexists(path):
+            found[name] = _signed(os.stat(path), path)
+        except OSError as error:
+            there = os.path.lexists(path) if error.errno in _ABSENT else name in _listed(folder)
+            if there:
                 found[name] = []
     return found
 
 
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+
+def _listed(folder: str) -> list[str]:
+    """The names in a folder, which may be listed where what is in it can't be asked (it lacks the right to enter)."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return list(formats.SOURCE_FILES)  # reading them says what is wrong
+
+
 def _sign(entry: os.DirEntry[str]) -> list[int]:
     try:
-        return _signed(entry.stat())
+        return _signed(entry.stat(), entry.path)
     except OSError:  # a symlink to nowhere, or no permission: reading it will say so
         return []
 
 
-def _signed(status: os.stat_result) -> list[int]:
-    return [status.st_size, status.st_mtime_ns] if stat.S_ISREG(status.st_mode) else []
+def _signed(status: os.stat_result, path: str) -> list[int]:
+    mode = status.st_mode
+    if not stat.S_ISREG(mode):
+        return []
+    if mode & _READABLE != _READABLE and not os.access(path, os.R_OK):
+        return []  # not its date: when it may be read, at another time or by another user, the signature is another one
+    return [status.st_size, status.st_mtime_ns & _64_BITS]
+
+
+_READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+_64_BITS = 2**64 - 1  # what our JSON can hold; dates before 1970 and after 2554 become others

@@ -13,9 +13,9 @@ LARGEST = 2**24
 
 _MANY_BYTES, _MANY_VALUES = 2**20, 2**19  # more of both are not parsed: each value takes up to 250 bytes of memory
 
-_LASTING = frozenset(
+_DENIED = frozenset({errno.EACCES, errno.EPERM})
+_LASTING = _DENIED | frozenset(
     {
-        errno.EACCES,
         errno.EFBIG,
         errno.EINVAL,
         errno.EISDIR,
@@ -23,7 +23,6 @@ _LASTING = frozenset(
         errno.ENOENT,
         errno.ENOTDIR,
         errno.ENXIO,
-        errno.EPERM,
     }
 )
 
@@ -31,6 +30,11 @@ _LASTING = frozenset(
 def is_passing(error: BaseException | None) -> bool:
     """Whether an error may be over at the next start without a change to the file: the disk is away, or full, …"""
     return isinstance(error, OSError) and error.errno not in _LASTING
+
+
+def is_denied(error: BaseException | None) -> bool:
+    """Whether an error is a lack of permission: over without a change to the file when it is given, or for others."""
+    return isinstance(error, OSError) and error.errno in _DENIED
 
 
 class UnreadableJson(Exception):

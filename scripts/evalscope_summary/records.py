@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from functools import partial
@@ -40,13 +41,16 @@ def read_settled(
 
     Returns:
         The record, and the signature of the files that it was made from; empty if they changed at each attempt, or
-        what is wrong with them may be over at the next start: no files have it, so the run is read again then.
+        what is wrong with them may be over at the next start: no files have it, so the run is read again then. A file
+        that may not be read has a signature of its own; if one could not be read though it looked as if it could (an
+        access control list says no), the next start tries again.
     """
     for _ in range(_ATTEMPTS):
         record = read_run(root, run, signature, fill, recompute, unreadable)
         now = signature_of(f"{root}/{run}")
         if now == signature:
-            return record, {} if record.passing else signature
+            unforeseen = any(signature.get(file) for file in record.denied)
+            return record, {} if record.passing or unforeseen else signature
         signature = now
     if not record.skipped:
         record = Record(run, filled={}, recomputed={})
@@ -130,13 +134,13 @@ class Records:
         """A run's record, as the inventory wants it, or what must be read for it."""
         fill, recompute = inventory.fill, inventory.recompute
         try:
-            kept = orjson.loads(jsonfile.read_bytes(self.path(run)))
+            kept = _unsealed(jsonfile.read_bytes(self.path(run)), run)
             if (kept["extractor"], kept["signature"]) == (inventory.extractor, inventory.runs[run]):
                 has_filled, has_recomputed = (kept["record"][part] is not None for part in ("filled", "recomputed"))
                 if has_filled >= fill and has_recomputed >= recompute:
                     return _as_record(kept["record"])
                 fill, recompute = fill or has_filled, recompute or has_recomputed  # going back reads nothing again
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError):
             pass  # no record yet, or one that was damaged: made again
         return Wanted(run, inventory.runs[run], fill, recompute)
 
@@ -167,7 +171,7 @@ class Records:
             with jsonfile.writing(folder):
                 os.makedirs(folder, exist_ok=True)
             self._made.add(folder)
-        jsonfile.write_atomically(path, orjson.dumps(made))
+        jsonfile.write_atomically(path, _sealed(orjson.dumps(made), run))
         return signature
 
     def correct(self, path: Path) -> None:
@@ -202,6 +206,28 @@ class Records:
                     (self.folder / prefix / name).unlink(missing_ok=True)
                     removed += 1
         return removed
+
+
+_SEAL = b'{"checksum":"%08x",'
+
+
+def _sealed(data: bytes, run: str) -> bytes:
+    """A JSON object with a checksum of itself and of the run's path as its first entry."""
+    rest = data[1:]
+    return _SEAL % zlib.crc32(rest, zlib.crc32(os.fsencode(run))) + rest
+
+
+def _unsealed(data: bytes, run: str) -> dict[str, Any]:
+    """The object that was sealed for a run.
+
+    Raises:
+        ValueError: it is not as it was written, or is that of another run.
+    """
+    length = len(_SEAL % 0)
+    if data[:length] != _sealed(b"{" + data[length:], run)[:length]:
+        raise ValueError("damaged")
+    content: dict[str, Any] = orjson.loads(data)
+    return content
 
 
 _PROBLEMS = tuple(field.name for field in fields(Record) if field.name.endswith("problems"))

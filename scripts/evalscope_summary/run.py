@@ -54,6 +54,7 @@ class Record:
         prompt_characters: length of the prompt given as text, None if there was none.
         fingerprint: digest of the bytes of args, summary and percentiles; empty for a skipped run.
         passing: what is wrong may be over at the next start without a change to the files (the disk was away).
+        denied: source files that could not be read for lack of permission.
         problems: rows of `summary_problems`; those of `fill_problems` only hold together with `filled`, those of
             `recompute_problems` together with `recomputed`, those of `reported_problems` without it.
     """
@@ -66,6 +67,7 @@ class Record:
     prompt_characters: int | None = None
     fingerprint: str = ""
     passing: bool = False
+    denied: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     fill_problems: list[Problem] = field(default_factory=list)
     recompute_problems: list[Problem] = field(default_factory=list)
@@ -83,6 +85,12 @@ class Record:
     def note(self, severity: Severity, code: str, file: str, message: str) -> None:
         """Add a problem of this run that holds whatever is wanted of it."""
         self.problems.append(self.problem(severity, code, file, message))
+
+    def missed(self, file: str, error: Exception) -> None:
+        """Note whether what kept a file from being read, the cause of an error, may be over at the next start."""
+        self.passing |= jsonfile.is_passing(error.__cause__)
+        if jsonfile.is_denied(error.__cause__):
+            self.denied.append(file)
 
 
 def read_run(
@@ -147,7 +155,7 @@ def _read_object(record: Record, folder: str, name: str, digest: Any) -> dict[st
     try:
         content, data = jsonfile.read(f"{folder}/{name}")
     except jsonfile.UnreadableJson as error:
-        record.passing |= jsonfile.is_passing(error.__cause__)
+        record.missed(name, error)
         record.note("skipped", "unreadable-json", name, f"{error}; copy it again, or run the test again")
         return None
     digest.update(len(data).to_bytes(8) + data)
@@ -240,6 +248,7 @@ class _Reading:
                     self.read_rows(window, found, connection, fill, recompute)
         except UnreadableDatabase as error:
             record.passing |= error.passing
+            record.missed(formats.DATABASE, error)
             message = f"{error}; the cells that would come from it stay empty"
             for problems in concerned:
                 problems.append(record.problem("warning", "unreadable-database", formats.DATABASE, message))
@@ -373,7 +382,7 @@ class _Reading:
             content, data = jsonfile.read(f"{self.folder}/{name}")
         except jsonfile.UnreadableJson as error:
             self.percentiles_readable = False
-            self.record.passing |= jsonfile.is_passing(error.__cause__)
+            self.record.missed(name, error)
             self.record.note("warning", "unreadable-json", name, f"{error}; its percentiles are not in the table")
             return
         self.digest.update(len(data).to_bytes(8) + data)
