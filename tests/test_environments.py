@@ -29,7 +29,10 @@ LIBRARIES = {
     Requirement(text).name
     for text in tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
 }
-"""What the project names; each is imported under its name."""
+"""What the project names; each is imported under its name, but those of `IMPORTED`."""
+
+IMPORTED = {"google-re2": "re2"}
+"""PyPI's name → Python's, where they differ."""
 
 
 def pins(environment: str) -> dict[str, str]:
@@ -105,7 +108,7 @@ def test_the_programs_of_rules_need_nothing_that_their_environments_lack(
         needed = {
             Requirement(text).name for name in held & LIBRARIES for text in importlib.metadata.requires(name) or ()
         }
-        hidden[program] = LIBRARIES - held - needed
+        hidden[program] = {IMPORTED.get(name, name) for name in LIBRARIES - held - needed}
     used = tmp_path / "used"
     used.mkdir()
     project = dataclasses.replace(new_project(MIXED / "0.8.0"), watch=used)
@@ -114,6 +117,8 @@ def test_the_programs_of_rules_need_nothing_that_their_environments_lack(
         formats=["csv", "json", "parquet", "xlsx"],
         statistics=["avg", "ci95"],
         metrics="recomputed",
+        label_pattern="(?P<day>[0-9]{8})_",
+        repeat_pattern="[a-z]",
         exclude=["*/dead*"],
         strict=True,
     )
@@ -124,10 +129,12 @@ def test_the_programs_of_rules_need_nothing_that_their_environments_lack(
 def test_finding_runs_needs_nothing_that_snakemake_does_not_bring(new_project: Callable[..., Project]) -> None:
     """With environments of rules, the one that runs Snakemake needs no more than Snakemake."""
     brought = {"snakemake", "fastjsonschema", "tabulate"}
+    hidden = {IMPORTED.get(name, name) for name in LIBRARIES - brought}
     project = new_project(MIXED / "1.9.1")
+    project.configure(label_pattern="(?P<day>[0-9]{8})_")
     hiding = f"""
 import runpy, sys
-sys.modules.update(dict.fromkeys({sorted(LIBRARIES - brought)!r}))
+sys.modules.update(dict.fromkeys({sorted(hidden)!r}))
 runpy.run_module("snakemake", run_name="__main__")
 """
     command = [sys.executable, "-c", hiding, *project.command("-n")[3:]]

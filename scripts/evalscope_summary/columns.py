@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from . import formats, labels
+from . import formats, patterns
 
 Type = Literal["text", "integer", "float", "boolean"]
 
@@ -426,9 +426,7 @@ def raw_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
 def pattern_columns(pattern: str) -> tuple[Column, ...]:
     """The columns that a `label_pattern` adds."""
     origin = f"path of the run: `{pattern}`"
-    return tuple(
-        Column(name, "text", "", f"`{name}` of label_pattern", origin) for name in labels.pattern_names(pattern)
-    )
+    return tuple(Column(name, "text", "", f"`{name}` of label_pattern", origin) for name in patterns.names(pattern))
 
 
 def metric_columns(which: str) -> tuple[Column, ...]:

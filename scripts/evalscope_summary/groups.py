@@ -1,11 +1,10 @@
 """Groups of runs that repeat one test, and what speaks against averaging them."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import formats
+from . import formats, patterns
 from .columns import BY_NAME, label_names, pattern_columns
 from .problems import Problem
 from .tables import Entry, Merged, Row, natural
@@ -71,7 +70,7 @@ def without_repeat(pattern: str, text: str) -> str:
     >>> without_repeat("repeat-[0-9]+", "qwen3/repeat-03/p64")
     'qwen3/p64'
     """
-    cut = re.sub(pattern, "", text)
+    cut = patterns.compiled(pattern).sub("", text)
     return text if cut == text else "/".join(part for part in cut.split("/") if part)
 
 
@@ -83,7 +82,7 @@ def check_patterns(rows: Sequence[Row], settings: Mapping[str, Any]) -> None:
     """
     repeat = settings["repeat_pattern"]
     texts = [row[name] for row in rows for name in ("config", "name") if row.get(name)]
-    if repeat and texts and not any(re.search(repeat, text) for text in texts):
+    if repeat and texts and not any(patterns.compiled(repeat).search(text) for text in texts):
         raise PatternMatchesNothing(
             f"configuration: 'repeat_pattern' {repeat!r} is found in no run's config or name, such as"
             f" {texts[0]!r:.200}. Mend it, or remove it"

@@ -27,11 +27,13 @@ from .problems import Problem
 
 RECORD_PROGRAM = "extract.py"
 RECORD_MODULES = (
+    "bounded",
     "columns",
     "database",
     "formats",
     "jsonfile",
     "labels",
+    "patterns",
     "percentiles",
     "pool",
     "problems",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import formats
+from . import formats, patterns
 
 _LENGTHS = ("long", "medium", "short")
 _NAME = 255  # characters of a file's name that are looked at; no system has longer ones, and what is seen is kept
@@ -162,12 +162,7 @@ def _is_default(value: Any, default: Any) -> bool:
     )
 
 
-def pattern_names(pattern: str) -> tuple[str, ...]:
-    """The columns that a `label_pattern` adds: its named groups, in their order."""
-    return tuple(re.compile(pattern).groupindex)
-
-
 def pattern_labels(pattern: str, run: str) -> dict[str, str | None]:
     """What a `label_pattern` finds in a run's path; a group that took no part, or matched nothing, has None."""
-    found = re.search(pattern, run)
+    found = patterns.compiled(pattern).search(run)
     return {name: text or None for name, text in found.groupdict().items()} if found else {}

@@ -2,15 +2,14 @@
 
 import difflib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import fastjsonschema
 
+from . import patterns
 from .columns import BY_NAME, GROUP_LABELS, STATISTICS, SUCCESS_SHARE, stats_columns
-from .labels import pattern_names
 
 SCHEMA = Path(__file__).parents[2] / "config" / "config.schema.json"
 
@@ -68,12 +67,10 @@ def _added_columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns that `label_pattern` adds; both patterns are checked."""
     for key in ("repeat_pattern", "label_pattern"):
         try:
-            re.compile(settings[key])
-        except re.error as error:
-            raise WrongConfiguration(
-                f"configuration: {key!r} is no regular expression: {settings[key]!r}: {error}"
-            ) from error
-    names = pattern_names(settings["label_pattern"])
+            patterns.check(settings[key])
+        except patterns.WrongPattern as error:
+            raise WrongConfiguration(f"configuration: {key!r}: {error}") from error
+    names = patterns.names(settings["label_pattern"])
     if settings["label_pattern"] and not names:
         raise WrongConfiguration(
             f"configuration: 'label_pattern' {settings['label_pattern']!r} has no named group: write (?P<name>…) around"
