@@ -132,8 +132,8 @@ rule merge:
     shell:
         flow.program(
             "merge.py",
-            "{input.settings:q} {input.inventories:q} --raw {output.raw:q} --problems {output.problems:q}"
-            " --threads {threads}",
+            "{input.settings:q} {input.inventories:q}",
+            "--raw={output.raw:q} --problems={output.problems:q} --threads {threads}",
         )
 
 

@@ -293,6 +293,16 @@ def test_a_folder_whose_name_is_no_text_is_read_too(new_project: Callable[..., P
     assert NOTHING_TO_DO in project.snakemake("-n").text
 
 
+def test_paths_that_begin_with_a_dash_are_paths(new_project: Callable[..., Project]) -> None:
+    project = new_project(ONE_RUN, batches=2)
+    project.tree.rename(project.folder / "-r")
+    config = ("output=-x", "work_dir=-wd", "results_dir=-r", "strict=true", "formats=[csv,json,parquet,xlsx]")
+    outcome = project.meanwhile("--config", *config)
+    assert outcome.status == 0, outcome.text
+    assert len(rows_of(project.folder / "-x_raw.csv")) == 1
+    assert {path.name for path in project.folder.iterdir()} >= {"-wd", "-x_stats.parquet", "-x.xlsx"}
+
+
 def test_a_wrong_setting_in_a_file_is_one_clear_message(new_project: Callable[..., Project]) -> None:
     project = new_project(ONE_RUN)
     project.configure(group_by=["config", "modle"])

@@ -139,15 +139,17 @@ class Flow:
         """The conda environment of a kind of rule: `runs` reads runs, `tables` and `exports` make tables of tables."""
         return literal(os.path.join(self.checkout, "envs", f"{name}.yaml"))
 
-    def program(self, name: str, arguments: str) -> str:
+    def program(self, name: str, arguments: str, options: str = "") -> str:
         """A rule's command: what the program says goes to the terminal and into the rule's log.
+
+        Paths may begin with a dash: as arguments they stand after `--`, of options they must follow a `=`.
 
         It is run by the interpreter that runs Snakemake, as `python` may be another one where its environment was
         not activated.
         """
         python = "python" if self.start.environments else sys.executable
         command = f"{shlex.quote(python)} {shlex.quote(os.path.join(self.checkout, 'scripts', name))}"
-        return f"{literal(command)} {arguments} 2>&1 | tee {{log:q}} >&2"
+        return f"{literal(command)} {options} -- {arguments} 2>&1 | tee -- {{log:q}} >&2"
 
     @cached_property
     def runs(self) -> int:
