@@ -97,9 +97,11 @@ rule evalscope_summary:
 
 rule extract:
     """One batch: read its new and changed runs into records, which lie beside the stamp and depend on nothing else.
-    Reruns when the batch's inventory changed; a record whose run did not change is kept."""
+    Reruns when the batch's inventory changed; a record whose run did not change is kept. Where jobs share no files with
+    Snakemake, it is no job, and takes over the records of the two rules below."""
     input:
         local(flow.inventory("{scatteritem}")),
+        records=lambda wildcards: flow.read_elsewhere(workflow, wildcards.scatteritem),
     output:
         touch(local(flow.stamp("{scatteritem}"))),
     log:
@@ -109,7 +111,40 @@ rule extract:
     resources:
         **flow.batch_resources,
     shell:
-        flow.program("extract.py", "{input:q} {wildcards.scatteritem:q}")
+        flow.program("extract.py", "{input[0]:q} {wildcards.scatteritem:q} {input.records:q}")
+
+
+# Nothing asks for these two where jobs share files with Snakemake. Elsewhere (`--shared-fs-usage` without `input-output`,
+# Kubernetes, a cloud), packs go through the storage that jobs have instead; see docs/scaling.md.
+rule pack:
+    """One batch: what a job needs to read its new and changed runs."""
+    input:
+        local(flow.inventory("{scatteritem}")),
+    output:
+        temp(flow.pack("{scatteritem}.tar.gz")),
+    log:
+        local(flow.log("pack-{scatteritem}")),
+    localrule: True
+    conda:
+        flow.environment("runs")
+    shell:
+        flow.program("pack.py", "{input:q} {output:q}", "--ship-files" if settings["ship_files"] else "")
+
+
+rule extract_elsewhere:
+    """One batch: read the runs of its pack."""
+    input:
+        rules.pack.output,
+    output:
+        temp(flow.pack("{scatteritem}.read.tar.gz")),
+    log:
+        flow.pack("{scatteritem}.log"),
+    conda:
+        flow.environment("runs")
+    resources:
+        **flow.packed_resources,
+    shell:
+        flow.program("extract_elsewhere.py", "{input:q} {output:q}")
 
 
 rule merge:

@@ -15,11 +15,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("inventory", type=Path, help="inventory of the batch, in <work folder of the tree>/inventory/")
     parser.add_argument("batch", help="name of the batch, such as 1-of-8")
+    parser.add_argument("records", type=Path, nargs="?", help="pack of records that a job made elsewhere")
     options = parser.parse_args()
     gc.disable()  # it ends soon, and leaves next to no garbage
     inventory = Inventory.load(options.inventory)
     records = Records(options.inventory.parent.parent / "records")
     number, batches = (int(part) for part in options.batch.split("-of-"))
+    if options.records:
+        from evalscope_summary.packs import unpack  # imports what nobody else needs
+
+        received = unpack(options.records, inventory, records)
+        print(f"batch {options.batch}: {received} runs read by a job elsewhere", file=sys.stderr)
     records.reader(inventory).start()  # before there is a thread that shows progress
     read = 0
     with shown(Progress(f"batch {options.batch}", len(inventory.runs))) as progress:

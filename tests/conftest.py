@@ -403,6 +403,32 @@ def copy_checkout(target: Path, source: Path = CHECKOUT) -> Path:
     return target
 
 
+def git(folder: Path, *arguments: str) -> None:
+    """Run git as somebody who has no settings."""
+    identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+    subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)
+
+
+def without_shared_files(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let a project's Snakemake share nothing with its jobs but a storage; return where that is."""
+    storage = project.folder.with_name("storage")
+    programs = project.folder.with_name("programs")
+    programs.mkdir()
+    (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # what a job starts
+    (programs / "python").chmod(0o755)
+    if shutil.which("rsync") is None:  # with which the storage plugin copies
+        (programs / "rsync").write_text('#!/bin/sh\nshift $(($# - 2))\nexec cp -Lp "$1" "$2"\n')
+        (programs / "rsync").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    # Snakemake sends what is under version control below the working directory
+    project.checkout = copy_checkout(project.folder / "evalscope-summary")
+    git(project.folder, "init")
+    git(project.folder, "add", "evalscope-summary", "config")
+    project.options += ("--shared-fs-usage", "none", "--job-deploy-sources")
+    project.options += ("--default-storage-provider", "fs", "--default-storage-prefix", str(storage))
+    return storage
+
+
 @pytest.fixture(scope="session")
 def watch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for PYTHONPATH that makes every Python note the runs that it opens."""

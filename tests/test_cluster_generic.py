@@ -1,6 +1,7 @@
 """The profile for any scheduler, on one that runs jobs at once and notes what it was asked for."""
 
 import json
+import os
 import re
 import signal
 import sys
@@ -9,13 +10,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT, Project, check_what_jobs_read, spied
+from conftest import (
+    CHECKOUT,
+    NOTHING_TO_DO,
+    TABLES,
+    Outcome,
+    Project,
+    check_what_jobs_read,
+    spied,
+    without_shared_files,
+)
+from evalscope_summary.formats import REQUIRED_FILES
 
 PROFILE = CHECKOUT / "profiles" / "cluster-generic" / "config.yaml"
 
 SCHEDULER = f"""#!{sys.executable} -IS
 # The commands of PBS, SGE and LSF as far as the profile uses them; each answers as the real one does.
-import json, os, subprocess, sys, time
+import json, os, subprocess, sys, tempfile, time
 folder = os.path.dirname(os.path.abspath(__file__))
 name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
 with open(folder + "/calls", "a") as file:
@@ -41,6 +52,7 @@ if name in ("qsub", "bsub"):
         stdout=log,
         stderr=log,
         start_new_session=True,
+        cwd=tempfile.mkdtemp(dir=os.environ["NODES"]) if "NODES" in os.environ else None,
     )
     print(f"Job <{{job}}> is submitted to default queue <normal>." if name == "bsub" else job)
 elif name in ("qdel", "bkill"):
@@ -150,3 +162,53 @@ def test_ctrl_c_cancels_and_the_next_start_finishes(
     assert sorted(job for arguments in calls("qdel") for job in arguments) == ["1", "2"]
     project.snakemake("summary_stats.csv")
     assert project.tables() == project.clean_tables()
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each job has a working directory of its own in which there is nothing, as without a shared file system."""
+    folder = tmp_path / "nodes"
+    folder.mkdir()
+    monkeypatch.setenv("NODES", str(folder))
+
+
+@pytest.mark.parametrize("ship_files", [True, False])
+def test_jobs_that_share_no_files_read_new_and_changed_runs(
+    new_project: Callable[..., Project],
+    calls: Callable[[str], list[list[str]]],
+    nodes: None,
+    monkeypatch: pytest.MonkeyPatch,
+    ship_files: bool,
+) -> None:
+    project = on_cluster(new_project())
+    project.configure(ship_files=ship_files)
+    storage = without_shared_files(project, monkeypatch)
+    project.settings = {}
+    Path(os.environ["SPY_LOG"]).touch()
+
+    def refreshed() -> Outcome:
+        outcome = project.meanwhile("summary_stats.csv")
+        assert outcome.status == 0, outcome.text
+        assert {name: (storage / name).read_bytes() for name in TABLES} == project.clean_tables()
+        return outcome
+
+    def read_in_jobs() -> set[str]:
+        acts = [act for act in spied() if act.path != "pandas"]
+        assert all(act.path.startswith("results/") for act in acts), "a job sees nothing of the project but the tree"
+        return {str(Path(act.path).parent.relative_to("results")) for act in acts}
+
+    assert refreshed().jobs == {"pack": 2, "extract_elsewhere": 2, "extract": 2, "merge": 1, "stats": 1}
+    assert len(calls("qsub")) == 2
+    readable = {run for run in project.runs() if all((project.tree / run / name).exists() for name in REQUIRED_FILES)}
+    assert read_in_jobs() == (set() if ship_files else readable)
+    assert {run for run, _ in project.record_files().values()} == project.runs()
+    run = "1.4.2/p4_n3_flaky/20261124_020527/flaky"
+    project.change(run)
+    before = project.record_files()
+    Path(os.environ["SPY_LOG"]).write_text("")
+    assert refreshed().jobs == {"pack": 1, "extract_elsewhere": 1, "extract": 1, "merge": 1, "stats": 1}
+    assert len(calls("qsub")) == 3
+    assert read_in_jobs() == (set() if ship_files else {run})
+    assert {name for path, (name, state) in project.record_files().items() if before[path] != (name, state)} == {run}
+    assert NOTHING_TO_DO in project.meanwhile("summary_stats.csv").text
+    assert not list(storage.rglob("*.tar.gz"))

@@ -1,12 +1,11 @@
 """The workflow inside another one, which imports it from a folder, a submodule or a git repository."""
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project, copy_checkout, rows_of, tree_state
+from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project, copy_checkout, git, rows_of, tree_state
 from evalscope_summary.settings import complete
 from evalscope_summary.workflow import Flow, Start
 
@@ -109,12 +108,6 @@ rule plot:
     output: "rows.txt"
     shell: "wc -l < {{input:q}} > {{output:q}}"
 """
-
-
-def git(folder: Path, *arguments: str) -> None:
-    """Run git as somebody who has no settings."""
-    identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
-    subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)
 
 
 def in_submodule(project: Project, repository: Path) -> str:

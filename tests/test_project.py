@@ -33,8 +33,8 @@ def test_generated_documentation_is_up_to_date() -> None:
     assert done.returncode == 0, done.stdout
 
 
-ELSEWHERE = {"discovery", "progress"}
-"""Modules that don't decide what outputs hold: where the runs are found, and what is shown meanwhile."""
+ELSEWHERE = {"discovery", "packs", "progress"}
+"""Modules that don't decide what outputs hold: where the runs are found, how they travel, what is shown meanwhile."""
 
 
 def imported_by_program(program: str) -> set[str]:

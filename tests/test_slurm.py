@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT, NOTHING_TO_DO, Project, check_what_jobs_read
+from conftest import CHECKOUT, NOTHING_TO_DO, TABLES, Project, check_what_jobs_read, spied, without_shared_files
 from slurm_cluster import Slurm, why_not
 
 pytestmark = pytest.mark.slurm
@@ -164,3 +164,33 @@ def test_batches_are_the_tasks_of_one_array(project: Project, submitted: Callabl
     jobs = submitted()
     assert len({job["ArrayJobId"] for job in jobs}) == 1
     assert sorted(int(job["ArrayTaskId"]) for job in jobs) == list(range(1, 9))
+
+
+def test_jobs_that_share_no_files_read_new_and_changed_runs(
+    project: Project, submitted: Callable[[], list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nodes = tmp_path / "nodes"
+    nodes.mkdir()
+    project.configure(ship_files=True)
+    project.options += ("--precommand", f"cd $(mktemp -d -p {nodes})")  # Slurm starts jobs in the project's folder
+    storage = without_shared_files(project, monkeypatch)
+    project.settings = {}
+
+    def refreshed() -> None:
+        outcome = project.meanwhile("summary_stats.csv")
+        assert outcome.status == 0, outcome.text
+        assert {name: (storage / name).read_bytes() for name in TABLES} == project.clean_tables()
+
+    refreshed()
+    jobs = submitted()
+    assert len(jobs) == 8
+    assert all(job["Comment"].startswith("rule_extract_elsewhere_") for job in jobs)
+    assert {job["JobState"] for job in jobs} == {"COMPLETED"}
+    assert not any(act.path.startswith(("results/", ".evalscope-summary/", "config/")) for act in spied())
+    assert len(list(nodes.glob("*/evalscope-summary/Snakefile"))) == 8
+    run = min(project.runs())
+    project.change(run)
+    before = project.record_files()
+    refreshed()
+    assert len(submitted()) == 1
+    assert {name for path, (name, state) in project.record_files().items() if before[path] != (name, state)} == {run}

@@ -3,6 +3,7 @@
 import errno
 import gc
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from .progress import Progress
 Signature = dict[str, list[int]]
 """Source file → [size in bytes, mtime in ns]; an empty list where it is no regular file that may be read."""
 
+
+_ADDRESS = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 _SOURCES = frozenset(formats.SOURCE_FILES)
 
@@ -52,6 +55,11 @@ def discover(root: str, exclude: Sequence[str] = (), own: Sequence[str] = (), pr
         MissingTree: `root` can't be listed.
     """
     if not os.path.isdir(root):
+        if _ADDRESS.match(root):
+            raise MissingTree(
+                f"the results tree {root!r} is an address, and results are read as files: set `results_dir` (or"
+                " --results-dir) to a folder where it is mounted (rclone mount, for example) or copied to"
+            )
         raise MissingTree(
             f"the results tree {root!r} does not exist, or is no folder: set `results_dir` (or --results-dir) to the"
             " folder that evalscope's --outputs-dir points to, or mount it"

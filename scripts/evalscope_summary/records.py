@@ -159,20 +159,24 @@ class Records:
 
     def write(self, extractor: str, run: str, record: Record, signature: Signature) -> Signature:
         """Write a record; returns the signature."""
-        path = self.path(run)
         made = {
             "extractor": extractor,
             "run": json.dumps(run),  # for people; the path may be no UTF-8
             "signature": signature,
             "record": _as_json(record),
         }
+        self.put(run, _sealed(orjson.dumps(made), run))
+        return signature
+
+    def put(self, run: str, data: bytes) -> None:
+        """Write the sealed bytes of a record."""
+        path = self.path(run)
         folder = os.path.dirname(path)
         if folder not in self._made:
             with jsonfile.writing(folder):
                 os.makedirs(folder, exist_ok=True)
             self._made.add(folder)
-        jsonfile.write_atomically(path, _sealed(orjson.dumps(made), run))
-        return signature
+        jsonfile.write_atomically(path, data)
 
     def correct(self, path: Path) -> None:
         """Put into an inventory the signatures of the runs whose files changed until they were read.

@@ -37,6 +37,11 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             close = difflib.get_close_matches(str(key), rules["properties"], 1)
             hint = f"did you mean {close[0]!r}?" if close else f"the keys are {', '.join(rules['properties'])}"
             raise WrongConfiguration(f"configuration: there is no key {key!r}; {hint}")
+    if "storage_object" in getattr(config.get("results_dir"), "flags", ()):
+        raise WrongConfiguration(
+            "configuration: 'results_dir' is in a storage of Snakemake, which has files and no trees: name a folder"
+            " where it is mounted (rclone mount, for example) or copied to"
+        )
     given = {key: _boolean(value, rules["properties"][key]) for key, value in config.items()}
     try:
         result: dict[str, Any] = fastjsonschema.compile(rules)(json.loads(json.dumps(given)))

@@ -1,5 +1,7 @@
 """What the Snakefile needs while it is parsed: paths, commands, and the discovery of runs."""
 
+import hashlib
+import json
 import os
 import shlex
 import sys
@@ -123,6 +125,23 @@ class Flow:
         """Path of a batch's stamp; the batch may be a wildcard."""
         return str(self.folder.stamp(batch))
 
+    def pack(self, name: str) -> str:
+        """Path of something of a batch in the storage that jobs share instead of files; the name may hold wildcards.
+
+        It follows from the configuration alone: such a job has another working directory.
+        """
+        use = json.dumps([self.config[key] for key in ("results_dir", "work_dir", "output")])
+        return f".evalscope-summary/packs/{hashlib.sha256(use.encode()).hexdigest()[:16]}/{name}"
+
+    def read_elsewhere(self, workflow: Any, batch: str) -> list[str]:
+        """The pack of a batch's records, if jobs don't have the files of the process that starts them.
+
+        For an input function: whether the executor implies that (`implies_no_shared_fs`) is asked by Snakemake (9.27)
+        only when it has parsed the Snakefile.
+        """
+        shared = {usage.name for usage in workflow.storage_settings.shared_fs_usage}
+        return [] if "INPUT_OUTPUT" in shared else [self.pack(f"{batch}.read.tar.gz")]
+
     def settings(self, rule: str) -> str:
         """Path of what a rule depends on besides its input."""
         return str(self.folder.settings(rule))
@@ -168,6 +187,19 @@ class Flow:
             "mem_mb": lambda wildcards, input, attempt: resources.batch_memory(input[0], attempt),
             "runtime": lambda wildcards, input, attempt: resources.batch_minutes(input[0], attempt),
         }
+
+    @property
+    def packed_resources(self) -> Mapping[str, Callable[..., int]]:
+        """As `batch_resources`, for the job that reads a batch elsewhere; that job itself has no inventory."""
+
+        def of_batch(needs: Callable[[str, int], int]) -> Callable[..., int]:
+            def needed(wildcards: Any, attempt: int) -> int:
+                inventory = self.inventory(wildcards.scatteritem)
+                return needs(inventory, attempt) if os.path.exists(inventory) else 0
+
+            return needed
+
+        return {"mem_mb": of_batch(resources.batch_memory), "runtime": of_batch(resources.batch_minutes)}
 
     @property
     def table_resources(self) -> Mapping[str, Callable[..., int]]:
