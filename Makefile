@@ -43,6 +43,7 @@ lint: $(DEV)/installed  ## check style, types and the workflow
 	$(DEV)/bin/mypy
 	$(DEV)/bin/python scripts/document.py --check
 	$(DEV)/bin/snakemake --lint --directory example
+	$(DEV)/bin/snakemake -s workflow/Snakefile --lint --directory example
 
 format: $(DEV)/installed  ## format the code
 	$(DEV)/bin/ruff check --fix .

@@ -3,13 +3,11 @@
 
 import hashlib
 import importlib.util
-import os
 import sys
 import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
 from snakemake.sourcecache import LocalGitFile, LocalSourceFile
 from snakemake.utils import min_version
@@ -17,12 +15,12 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
-def checkout():
-    """The folder of this file. If a workflow names it by `github()` or `gitfile()` it lies in none: then the files of its
-    commit, in a folder that stays the same, since another path in a command is a change of it."""
-    here = workflow.current_basedir
-    if isinstance(here, LocalSourceFile):
-        return here.get_path_or_uri(secret_free=True)
+# The folder of this file. If a workflow names it by `github()` or `gitfile()` it lies in none: then the files of its
+# commit, in a folder that stays the same, since another path in a command is a change of it.
+here = workflow.current_basedir
+if isinstance(here, LocalSourceFile):
+    HERE = here.get_path_or_uri(secret_free=True)
+else:
     from git import Repo  # Snakemake's own; takes long to import
 
     repository = Repo(here.repo_path) if isinstance(here, LocalGitFile) else here.hosted_repo.repo
@@ -40,37 +38,26 @@ def checkout():
             except OSError:
                 if not folder.exists():  # another start was quicker
                     raise
-    return str(folder / here.path)
+    HERE = str(folder / here.path)
 
 
-HERE = checkout()
+# This checkout's package, under a name of its own: another checkout may be loaded in the same process.
+package = Path(HERE, "scripts", "evalscope_summary")
+name = f"evalscope_summary_{hashlib.sha256(bytes(package)).hexdigest()[:12]}"
+if name not in sys.modules:
+    spec = importlib.util.spec_from_file_location(name, package / "__init__.py")
+    sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
+library = importlib.import_module(f"{name}.workflow")
 
 
-def library():
-    """Load this checkout's package, under a name of its own: another checkout may be loaded in the same process."""
-    folder = Path(HERE, "scripts", "evalscope_summary")
-    name = f"evalscope_summary_{hashlib.sha256(bytes(folder)).hexdigest()[:12]}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, folder / "__init__.py")
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return importlib.import_module(f"{name}.workflow")
-
-
-def tell(function, *arguments):
-    """Call a function of the library; what is wrong on the user's side becomes a message without a traceback."""
-    try:
-        return function(*arguments)
-    except library().UserErrors as error:
-        raise WorkflowError(str(error)) from error
-
-
-if library().has_settings("config/config.yaml"):
+if library.has_settings("config/config.yaml"):
 
     configfile: "config/config.yaml"
 
 
-settings = tell(library().settings.complete, config)
+with library.told_without_traceback():
+    settings = library.settings.complete(config)
 
 
 scattergather:
@@ -79,8 +66,9 @@ scattergather:
 
 BATCHES = gather.evalscope_runs("{scatteritem}")
 
-flow = library().Flow(settings, BATCHES, HERE, library().Start.of(workflow, settings["output"]))
-tell(flow.discover)
+flow = library.Flow(settings, BATCHES, HERE, library.Start.of(workflow, settings["output"]))
+with library.told_without_traceback():
+    flow.discover()
 
 
 wildcard_constraints:
@@ -100,7 +88,7 @@ rule extract:
     Reruns when the batch's inventory changed; a record whose run did not change is kept. Where jobs share no files with
     Snakemake, it is no job, and takes over the records of the two rules below."""
     input:
-        local(flow.inventory("{scatteritem}")),
+        inventory=local(flow.inventory("{scatteritem}")),
         records=lambda wildcards: flow.read_elsewhere(workflow, wildcards.scatteritem),
     output:
         touch(local(flow.stamp("{scatteritem}"))),
@@ -111,7 +99,7 @@ rule extract:
     resources:
         **flow.batch_resources,
     shell:
-        flow.program("extract.py", "{input[0]:q} {wildcards.scatteritem:q} {input.records:q}")
+        flow.program("extract.py", "{input.inventory:q} {wildcards.scatteritem:q} {input.records:q}")
 
 
 # Nothing asks for these two where jobs share files with Snakemake. Elsewhere (`--shared-fs-usage` without `input-output`,
@@ -158,6 +146,7 @@ rule merge:
         problems=report(flow.table("problems", "csv"), category="Summary"),
     log:
         local(flow.log("merge")),
+    retries: flow.table_retries
     localrule: flow.makes_tables_at_once
     conda:
         flow.environment("runs")
@@ -182,6 +171,7 @@ rule stats:
         flow.table("stats", "csv"),
     log:
         local(flow.log("stats")),
+    retries: flow.table_retries
     localrule: flow.makes_tables_at_once
     conda:
         flow.environment("tables")
@@ -203,6 +193,7 @@ rule export:
         local(flow.log("export-{table}-{format}")),
     wildcard_constraints:
         format="json|parquet|xlsx",
+    retries: flow.table_retries
     localrule: flow.makes_tables_at_once
     conda:
         flow.environment("exports")
@@ -223,6 +214,7 @@ rule overview:
         report(flow.overview, category="Summary"),
     log:
         local(flow.log("overview")),
+    retries: flow.table_retries
     localrule: flow.makes_tables_at_once
     conda:
         flow.environment("tables")
@@ -241,6 +233,7 @@ rule workbook:
         flow.workbook,
     log:
         local(flow.log("workbook")),
+    retries: flow.table_retries
     localrule: flow.makes_tables_at_once
     conda:
         flow.environment("exports")
@@ -259,6 +252,7 @@ rule data_package:
         flow.data_package,
     log:
         local(flow.log("data_package")),
+    retries: flow.table_retries
     localrule: flow.makes_tables_at_once
     conda:
         flow.environment("tables")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import (
     CHECKOUT,
+    MIXED,
     NOTHING_TO_DO,
     TABLES,
     Outcome,
@@ -132,6 +133,16 @@ def test_extraction_is_submitted_with_its_needs_and_retried_with_more(
     assert {arguments[0] for arguments in calls("qstat")} == {"-xf"}
     assert {arguments[1] for arguments in calls("qstat")} == {"1", "2", "3"}
     assert "killed, as if for its memory" in "".join(path.read_text() for path in tmp_path.glob("scheduler/?.log"))
+
+
+def test_a_table_that_is_made_at_once_is_not_tried_again_and_its_log_is_shown(
+    new_project: Callable[..., Project], calls: Callable[[str], list[list[str]]]
+) -> None:
+    """Trying again is for more memory and time of a scheduler; what else fails here fails again."""
+    project = on_cluster(new_project(MIXED / "1.9.1"))
+    outcome = project.snakemake("--config", "label_pattern=(?P<gpu>h100)", succeeds=False)
+    assert outcome.jobs == {"extract": 2, "merge": 1}
+    assert re.search(r"^Logfile .*merge\.log:\n=+\n.*'label_pattern'.* matches no run", outcome.text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("scheduler", ["SGE", "LSF"])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from conftest import MIXED, Project
 
 ONE_RUN = MIXED / "1.9.1"
@@ -42,6 +43,15 @@ def test_the_graph_of_jobs_has_one_extraction_for_each_batch(new_project: Callab
     assert len(re.findall(r'label = "extract', graph)) == 5
 
 
+@pytest.mark.parametrize("command", ["--rulegraph", "--dag"])
+def test_graphs_are_drawn_where_there_is_no_tree(new_project: Callable[..., Project], command: str) -> None:
+    project = new_project(tree=None)
+    outcome = project.snakemake("summary_stats.json", command)
+    assert edges(outcome.text) == {("extract", "merge"), ("merge", "stats"), ("stats", "export")}
+    assert "'results' does not exist" in outcome.text
+    assert {path.name for path in project.folder.iterdir()} == {".snakemake"}
+
+
 def test_until_a_rule_makes_what_is_before_it(new_project: Callable[..., Project]) -> None:
     project = new_project(ONE_RUN)
     outcome = project.snakemake("--until", "merge")
@@ -70,8 +80,10 @@ def test_a_report_holds_the_overview_and_the_problems(built: Project) -> None:
         assert f"{table};base64," in report
 
 
-def test_rules_are_linted_where_there_is_no_tree(new_project: Callable[..., Project]) -> None:
+@pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
+def test_rules_are_linted_where_there_is_no_tree(new_project: Callable[..., Project], snakefile: str) -> None:
     project = new_project(tree=None)
+    project.checkout = (project.checkout / snakefile).parent
     outcome = project.snakemake("--lint")
     assert "your workflow is in a good condition" in outcome.text
     assert not (project.folder / ".evalscope-summary").exists()

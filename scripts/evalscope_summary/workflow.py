@@ -5,11 +5,12 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from . import discovery, jsonfile, progress, resources, settings
@@ -21,6 +22,9 @@ from .jsonfile import TEMPORARY
 class EmptyTree(Exception):
     """There is no run although there were runs before; the text says what to do."""
 
+
+# Snakemake (9.27) notes what to draw when it has parsed the Snakefile.
+_GRAPHS = frozenset({"--dag", "--rulegraph", "--filegraph", "--d3dag"})
 
 _KEPT = ".before"  # how the second name of a table ends
 
@@ -37,6 +41,17 @@ _RULES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "workbook": (("groups", "overview", "stats", "tables"), COLUMN_SETTINGS),
     "data_package": (("groups", "overview", "stats", "tables"), (*COLUMN_SETTINGS, "metrics")),
 }
+
+
+@contextmanager
+def told_without_traceback() -> Iterator[None]:
+    """Make what is wrong on the user's side an error of Snakemake's, which it shows as a message."""
+    from snakemake.exceptions import WorkflowError  # the package is used without Snakemake as well
+
+    try:
+        yield
+    except UserErrors as error:
+        raise WorkflowError(str(error)) from error
 
 
 @cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
@@ -60,12 +75,14 @@ class Start:
         environments: rules run in the environments that they name (`--sdm conda`), not in the one of Snakemake.
         quiet: here and in the jobs, say only what is wrong.
         finds_runs: not in a job, which must not walk the tree, nor with `--lint`, which needs none.
+        draws: only draws a graph, which needs no tree either.
     """
 
     placed: str
     environments: bool = False
     quiet: bool = False
     finds_runs: bool = True
+    draws: bool = False
 
     @classmethod
     def of(cls, workflow: Any, output: str) -> "Start":
@@ -75,6 +92,7 @@ class Start:
             bool(workflow.deployment_settings and workflow.deployment_settings.deployment_method),
             not {"PROGRESS", "ALL"}.isdisjoint(quiet.name for quiet in workflow.output_settings.quiet or ()),
             workflow.is_main_process and workflow.check_envvars,  # `--lint` does not check them
+            not _GRAPHS.isdisjoint(argument.partition("=")[0] for argument in sys.argv),
         )
 
 
@@ -90,7 +108,7 @@ class Flow:
     """
 
     def __init__(self, config: Mapping[str, Any], batches: Sequence[str], checkout: str, start: Start) -> None:
-        self.config = config
+        self.config = self._drawn_without_tree(config) if start.draws else config
         self.batches = batches
         self.checkout = checkout
         self.start = start
@@ -104,6 +122,15 @@ class Flow:
         self.targets = self._targets()
         self.described = [self.table(table, "csv") for table in (*config["tables"], "problems")]
         self._overview_before = self._overview_date()
+
+    def _drawn_without_tree(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The configuration of a start that draws: where there is no tree, of an empty one in a temporary folder."""
+        if os.path.exists(config["results_dir"]):
+            return config
+        print(f"evalscope-summary: {config['results_dir']!r} does not exist; drawn as without runs", file=sys.stderr)
+        self._temporary = TemporaryDirectory()  # removed with this object
+        folder = self._temporary.name
+        return {**config, "results_dir": folder, "work_dir": os.path.join(folder, "work")}
 
     def _targets(self) -> list[str]:
         """What the default target builds."""
@@ -179,6 +206,11 @@ class Flow:
     def makes_tables_at_once(self) -> bool:
         """Whether tables are made where Snakemake runs, even if it has a cluster."""
         return resources.are_few(self.runs)
+
+    @property
+    def table_retries(self) -> int | None:
+        """None: those of the profile. Trying again is for more memory and time, which only a scheduler gives."""
+        return 0 if self.makes_tables_at_once else None
 
     @property
     def batch_resources(self) -> Mapping[str, Callable[..., int]]:
