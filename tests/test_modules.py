@@ -1,11 +1,12 @@
 """The workflow inside another one, which imports it from a folder, a submodule or a git repository."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project, copy_checkout, git, rows_of, tree_state
+from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Outcome, Project, copy_checkout, git, rows_of, tree_state
 from evalscope_summary.settings import complete
 from evalscope_summary.workflow import Flow, Start
 
@@ -26,7 +27,7 @@ use rule * from bench as bench_*
 
 use rule extract from bench as bench_extract with:
     resources:
-        mem_mb=1234
+        **bench.flow.batch_resources | {{"mem_mb": 1234}}
 
 module other:
     snakefile: {snakefile!r}
@@ -93,6 +94,34 @@ def test_a_workflow_that_uses_it_twice_keeps_its_own_default_and_reads_only_what
     assert again.jobs == {"bench_extract": 1, "bench_merge": 1, "bench_stats": 1, "plot": 1, "all": 1}
     assert (tables / "bench_raw.csv").read_bytes() == project.clean_tables()["summary_raw.csv"]
     assert tree_state(other) == state
+
+
+def needs(outcome: Outcome) -> list[dict[str, str]]:
+    """What extraction asks for in a dry run: MB and minutes."""
+    jobs = re.findall(r"^rule (?:bench_)?extract:$.*?^    resources: (.*?)$", outcome.text, re.MULTILINE | re.DOTALL)
+    return [dict(re.findall(r"\b(mem_mb|runtime)=(\d+)", job)) for job in jobs]
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_memory_of_ones_own_keeps_the_time_and_grows_with_each_attempt(
+    new_project: Callable[..., Project], readme: str
+) -> None:
+    (text,) = re.findall(r"```python\n(module bench:.*?)```", (CHECKOUT / readme).read_text("utf-8"), re.DOTALL)
+    project = new_project(ONE_RUN, batches=0)
+    snakefile = str(project.checkout / "Snakefile")
+    write_downstream(project, text.replace("/path/to/evalscope-summary/Snakefile", snakefile))
+    options = ("-n", "ttft.png", "--set-scatter", "evalscope_runs=1")
+    assert needs(project.snakemake(*options)) == [{"mem_mb": "4000", "runtime": "10"}]
+    assert needs(project.snakemake(*options, "--attempt", "2")) == [{"mem_mb": "8000", "runtime": "20"}]
+
+
+def test_memory_given_on_the_command_line_keeps_the_time_and_grows_with_each_attempt(
+    new_project: Callable[..., Project],
+) -> None:
+    (option,) = re.findall(r"--set-resources '(extract:\S+)'", (CHECKOUT / "README.md").read_text("utf-8"))
+    project = new_project(ONE_RUN, batches=1)
+    grown = needs(project.snakemake("-n", "--set-resources", option, "--attempt", "2"))
+    assert grown == [{"mem_mb": "8000", "runtime": "20"}]
 
 
 ONCE = """

@@ -214,7 +214,10 @@ class Flow:
 
     @property
     def batch_resources(self) -> Mapping[str, Callable[..., int]]:
-        """MB and minutes that the job of one batch asks for; the names of the arguments are Snakemake's."""
+        """MB and minutes that the job of one batch asks for; the names of the arguments are Snakemake's.
+
+        An importing workflow that replaces one of them takes the other from here (README, "In another workflow").
+        """
         return {
             "mem_mb": lambda wildcards, input, attempt: resources.batch_memory(input[0], attempt),
             "runtime": lambda wildcards, input, attempt: resources.batch_minutes(input[0], attempt),
