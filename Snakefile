@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
 from snakemake.sourcecache import LocalGitFile, LocalSourceFile
 from snakemake.utils import min_version
@@ -56,8 +57,10 @@ if library.has_settings("config/config.yaml"):
     configfile: "config/config.yaml"
 
 
-with library.told_without_traceback():
+try:
     settings = library.settings.complete(config)
+except library.UserErrors as error:
+    raise WorkflowError(str(error)) from error  # a message without a traceback
 
 
 scattergather:
@@ -66,9 +69,16 @@ scattergather:
 
 BATCHES = gather.evalscope_runs("{scatteritem}")
 
-flow = library.Flow(settings, BATCHES, HERE, library.Start.of(workflow, settings["output"]))
-with library.told_without_traceback():
+try:
+    flow = library.Flow(settings, BATCHES, HERE, library.Start.of(workflow, settings))
     flow.discover()
+except library.UserErrors as error:
+    raise WorkflowError(str(error)) from error
+
+
+if flow.start.image:
+
+    container: flow.start.image
 
 
 wildcard_constraints:

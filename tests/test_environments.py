@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.metadata
 import json
+import os
 import re
 import shlex
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import CHECKOUT, MIXED, Project
+from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -143,6 +144,86 @@ runpy.run_module("snakemake", run_name="__main__")
     done = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "extract" in done.stdout
+
+
+# Answers as apptainer does, as far as Snakemake asks; what runs "in the container" has another `python`.
+APPTAINER = """#!/bin/sh
+if [ "$1" = --version ]; then echo apptainer version 1.3.0; exit; fi
+echo "$APPTAINER_BIND|$*" >> {log}
+while [ "$1" != image.sif ]; do shift; done
+shift
+PATH={image}:$PATH exec "$@"
+"""
+
+
+@pytest.fixture
+def apptainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Puts something like apptainer on PATH; returns where it notes what it is asked for."""
+    log = tmp_path / "apptainer.log"
+    for folder, name, text in (
+        ("bin", "apptainer", APPTAINER.format(log=log, image=tmp_path / "image")),
+        ("bin", "python", "#!/bin/sh\necho this is not the python of the image >&2\nexit 1\n"),
+        ("image", "python", f'#!/bin/sh\nexec {sys.executable} "$@"\n'),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / name).write_text(text)
+        (tmp_path / folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("APPTAINER_BIND", "/mine")
+    return log
+
+
+def test_rules_run_in_the_image_that_the_configuration_names(
+    new_project: Callable[..., Project], apptainer: Path, tmp_path: Path
+) -> None:
+    project = new_project(MIXED / "1.9.1", batches=1)
+    tree = tmp_path / "elsewhere"
+    shutil.copytree(project.tree, tree)
+    (project.folder / "image.sif").touch()
+    project.configure(container="image.sif", results_dir=str(tree))
+    outcome = project.meanwhile("--sdm", "apptainer")
+    assert outcome.status == 0, outcome.text
+    project.settings = {}
+    assert project.tables() == project.clean_tables()
+    calls = [line.partition("|") for line in apptainer.read_text("utf-8").splitlines()]
+    assert len(calls) == len(re.findall(r"^ +shell:|^Activating singularity image", outcome.text, re.MULTILINE)) == 5
+    for bound, _, _ in calls:
+        assert bound.split(",") == ["/mine", str(project.checkout), str(tree)], "what lies elsewhere is visible inside"
+
+
+def test_an_image_is_nothing_without_apptainer(built: Project) -> None:
+    (built.folder / "image.sif").touch()
+    built.configure(container="image.sif")
+    assert NOTHING_TO_DO in built.snakemake("-n").text
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, ["--sdm apptainer", "'container'", "With conda or in a container"]),
+        ({"container": "image.sif"}, ["'container'", "'image.sif'", "does not exist"]),
+        ({"container": "image.sif; rm"}, ["'container'", "image.sif; rm", "Expected"]),
+    ],
+)
+def test_an_image_that_there_is_not_is_one_clear_message(
+    new_project: Callable[..., Project], apptainer: Path, settings: dict[str, object], words: list[str]
+) -> None:
+    project = new_project(MIXED / "1.9.1")
+    project.configure(**settings)
+    project.snakemake("--sdm", "apptainer", succeeds=False).fails_with(*words)
+    assert not (project.folder / ".evalscope-summary").exists()
+
+
+def test_an_importing_workflow_can_have_containers_of_its_own(
+    new_project: Callable[..., Project], apptainer: Path
+) -> None:
+    project = new_project(MIXED / "1.9.1")
+    snakefile = str(project.checkout / "Snakefile")
+    module = f"module bench:\n    snakefile: {snakefile!r}\n    config: {{'batches': 1}}\nuse rule * from bench\n"
+    (project.folder / "Snakefile").write_text(module)
+    project.checkout, project.arguments = project.folder, ()
+    project.snakemake("summary_raw.csv", "--sdm", "apptainer")
+    assert not apptainer.exists()
 
 
 def instructions() -> list[tuple[str, str]]:

@@ -5,8 +5,8 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -43,17 +43,6 @@ _RULES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-@contextmanager
-def told_without_traceback() -> Iterator[None]:
-    """Make what is wrong on the user's side an error of Snakemake's, which it shows as a message."""
-    from snakemake.exceptions import WorkflowError  # the package is used without Snakemake as well
-
-    try:
-        yield
-    except UserErrors as error:
-        raise WorkflowError(str(error)) from error
-
-
 @cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
 def _walk_once(root: str, exclude: tuple[str, ...], own: str) -> discovery.Tree:
     with progress.shown(progress.Progress("finding runs")) as found_so_far:
@@ -72,7 +61,8 @@ class Start:
 
     Attributes:
         placed: where `output` is in the end: an importing workflow may have `pathvars` or a `prefix` for it.
-        environments: rules run in the environments that they name (`--sdm conda`), not in the one of Snakemake.
+        environments: rules run in the environments that they name (`--sdm conda`) or in `image`, not in Snakemake's.
+        image: the image that rules run in (`--sdm apptainer`), as Snakemake's `container` takes it; empty: none.
         quiet: here and in the jobs, say only what is wrong.
         finds_runs: not in a job, which must not walk the tree, nor with `--lint`, which needs none.
         draws: only draws a graph, which needs no tree either.
@@ -80,20 +70,49 @@ class Start:
 
     placed: str
     environments: bool = False
+    image: str = ""
     quiet: bool = False
     finds_runs: bool = True
     draws: bool = False
 
     @classmethod
-    def of(cls, workflow: Any, output: str) -> "Start":
-        """From Snakemake's `workflow`."""
+    def of(cls, workflow: Any, config: Mapping[str, Any]) -> "Start":
+        """From Snakemake's `workflow`.
+
+        Raises:
+            WrongConfiguration: `--sdm apptainer` without an image that there is.
+        """
+        deployment = workflow.deployment_settings  # none with `--lint`
+        methods = {method.name for method in deployment.deployment_method} if deployment else set()
+        # the containers of an importing workflow may be for its own rules alone
+        wanted = "APPTAINER" in methods and bool(config["container"] or workflow.modifier.namespace is None)
         return cls(
-            str(workflow.modifier.path_modifier.replace_prefix(workflow.pathvars.apply(output))),
-            bool(workflow.deployment_settings and workflow.deployment_settings.deployment_method),
+            str(workflow.modifier.path_modifier.replace_prefix(workflow.pathvars.apply(config["output"]))),
+            "CONDA" in methods or wanted,
+            _image(config["container"]) if wanted else "",
             not {"PROGRESS", "ALL"}.isdisjoint(quiet.name for quiet in workflow.output_settings.quiet or ()),
             workflow.is_main_process and workflow.check_envvars,  # `--lint` does not check them
             not _GRAPHS.isdisjoint(argument.partition("=")[0] for argument in sys.argv),
         )
+
+
+def _image(given: str) -> str:
+    how = 'README, "With conda or in a container", says how to build one'
+    if not given:
+        raise settings.WrongConfiguration(f"configuration: --sdm apptainer needs an image: set 'container'; {how}")
+    if "://" not in given and not os.path.exists(given):
+        raise settings.WrongConfiguration(f"configuration: 'container' {given!r} does not exist; {how}")
+    return given
+
+
+def show_in_containers(paths: Iterable[str]) -> None:
+    """Make folders visible in containers that this process starts: apptainer shows the working directory alone."""
+    here = os.getcwd()
+    real = [os.path.realpath(path) for path in paths]
+    shown = [path for path in dict.fromkeys(real) if os.path.isdir(path) and os.path.commonpath([path, here]) != here]
+    for name in ("APPTAINER_BIND", "SINGULARITY_BIND"):
+        bound = [path for path in os.environ.get(name, "").split(",") if path]
+        os.environ[name] = ",".join(dict.fromkeys([*bound, *shown]))
 
 
 class Flow:
@@ -115,6 +134,9 @@ class Flow:
         self.output: str = self.config["output"]
         self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], start.placed)
         self.strict: bool = self.config["strict"]
+        if start.image:
+            places = (self.config["results_dir"], self.config["work_dir"], os.path.dirname(start.placed) or ".")
+            show_in_containers([checkout, *places])
         self.strict_stamp = str(self.folder.outputs / "strict.passed")
         self.workbook = f"{self.output}.xlsx"
         self.data_package = f"{self.output}.datapackage.json"
