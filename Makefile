@@ -50,7 +50,7 @@ format: $(DEV)/installed  ## format the code
 	$(DEV)/bin/ruff format .
 	$(DEV)/bin/snakefmt Snakefile workflow/Snakefile report/Snakefile
 
-docs: $(DEV)/installed  ## rewrite the generated parts of README and config/
+docs: $(DEV)/installed  ## rewrite the generated parts of README, docs/ and config/, and the conda environments
 	$(DEV)/bin/python scripts/document.py
 
 bench: $(VENV)/installed  ## measure the workflow against references

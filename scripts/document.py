@@ -1,6 +1,6 @@
-"""Rewrite the generated parts of the documentation: the columns in both READMEs and docs/columns.md, the keys in
-config/README.md, and config/config.yaml. They come from the column table, what is known of evalscope's formats, and the
-configuration's schema.
+"""Rewrite what is generated: the columns in both READMEs and docs/columns.md, the keys in config/README.md,
+config/config.yaml, and the conda environments. They come from the column table, what is known of evalscope's formats,
+the configuration's schema, and the lock files.
 
     document.py           rewrite them
     document.py --check   exit with 1 if one of them is out of date
@@ -9,6 +9,7 @@ configuration's schema.
 import argparse
 import json
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -22,9 +23,71 @@ from evalscope_summary.columns import (
 )
 from evalscope_summary.problems import FIELDS
 from evalscope_summary.settings import schema
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 _BEGIN, _END = "<!-- generated: {} -->", "<!-- end of generated -->"
+
+
+_PYTHON = "3.13"
+_CONDA_NAMES = {"fastjsonschema": "python-fastjsonschema", "snakemake": "snakemake-minimal"}
+"""PyPI's name → conda's, where they differ."""
+
+_NAMED = [
+    re.match(r"[\w-]+", text)[0]  # type: ignore[index]
+    for text in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+]
+"""What the project needs, in pyproject.toml's order."""
+
+ENVIRONMENTS: dict[str, tuple[str, Sequence[str]]] = {
+    "envs/evalscope-summary.yaml": (
+        "Snakemake and all that the rules need, in one environment: conda env create -f envs/evalscope-summary.yaml",
+        _NAMED,
+    ),
+    "envs/runs.yaml": ("Rules that read runs (`snakemake --sdm conda`).", ("google-re2", "numpy", "orjson", "tqdm")),
+    "envs/tables.yaml": (
+        "Rules that make tables of tables (`snakemake --sdm conda`).",
+        ("google-re2", "orjson", "polars", "scipy", "tabulate"),
+    ),
+    "envs/exports.yaml": (
+        "Rules that write tables in further formats (`snakemake --sdm conda`).",
+        ("orjson", "polars", "pyarrow", "tabulate", "xlsxwriter"),
+    ),
+    "report/environment.yaml": (
+        "For `--sdm conda`: what the report needs besides the tables.",
+        ("jinja2", "numpy", "orjson", "polars", "tabulate", "vl-convert-python"),
+    ),
+}
+"""File of a conda environment → what it is for, and the libraries in it (PyPI's names)."""
+
+
+def locked(lock: str) -> dict[str, str]:
+    """Name → version of all libraries that a lock file has for the Python of conda environments, on Linux."""
+    found = {}
+    system = {"python_version": _PYTHON, "python_full_version": f"{_PYTHON}.0", "sys_platform": "linux"}
+    for line in (ROOT / lock).read_text("utf-8").splitlines():
+        if re.match(r"\w", line):
+            requirement = Requirement(line.removesuffix("\\"))
+            if requirement.marker is None or requirement.marker.evaluate(dict(system)):
+                found[requirement.name] = str(requirement.specifier).removeprefix("==")
+    return found
+
+
+def environment(file: str) -> str:
+    """The conda environment in a file of `ENVIRONMENTS`."""
+    purpose, libraries = ENVIRONMENTS[file]
+    lock = "requirements-report.lock" if file.startswith("report/") else "requirements.lock"
+    versions = locked(lock)
+    # `=` also takes what begins so: post-releases, which conda's packages may be called without
+    pins = [f"{_CONDA_NAMES.get(name, name)}={versions[name].partition('.post')[0]}" for name in libraries]
+    named = "name: evalscope-summary\n" if "snakemake" in libraries else ""
+    channels = ["conda-forge", *(["bioconda"] if "snakemake" in libraries else []), "nodefaults"]
+    return (
+        f"# {purpose}\n# Versions are those of {lock}; written by `make docs`.\n{named}channels:\n"
+        + "".join(f"  - {channel}\n" for channel in channels)
+        + "dependencies:\n"
+        + "".join(f"  - {pin}\n" for pin in (f"python={_PYTHON}", *pins))
+    )
 
 
 def columns_table(translations: dict[str, str], head: str, pattern: str) -> str:
@@ -173,6 +236,7 @@ def main() -> None:
         ),
         ("config/README.md", between_markers("keys", keys_table())),
         ("config/config.yaml", lambda _: configuration()),
+        *((file, lambda _, file=file: environment(file)) for file in ENVIRONMENTS),
         *(("docs/columns.md", between_markers(name, content)) for name, content in dictionary().items()),
     ]
     stale = []

@@ -53,6 +53,24 @@ def locked(python: str) -> Iterator[tuple[str, str]]:
                 yield canonicalize_name(requirement.name), str(requirement.specifier).removeprefix("==")
 
 
+def test_environments_are_made_from_the_lock_file(tmp_path: Path) -> None:
+    """A new version in the lock file reaches every environment that names the library by `make docs` alone."""
+    for name in ("scripts", "config", "docs", "envs", "report"):
+        shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("vendor", "__pycache__"))
+    for path in (*CHECKOUT.glob("README*.md"), *CHECKOUT.glob("requirements*.lock"), CHECKOUT / "pyproject.toml"):
+        text = re.sub(r"^(orjson|tqdm)==\S+", r"\1==98.76.5", path.read_text("utf-8"), flags=re.MULTILINE)
+        (tmp_path / path.name).write_text(text, "utf-8")
+    command = [sys.executable, tmp_path / "scripts" / "document.py"]
+    check = subprocess.run([*command, "--check"], capture_output=True, text=True, check=False)
+    assert check.returncode == 1
+    files = [*(f"envs/{path.name}" for path in ENVIRONMENTS.values()), "report/environment.yaml"]
+    assert set(files) <= set(re.findall(r"[\w/-]+\.yaml", check.stdout))
+    subprocess.run(command, check=True)
+    for file in files:
+        old, new = ((folder / file).read_text("utf-8") for folder in (CHECKOUT, tmp_path))
+        assert new == re.sub(r"- (orjson|tqdm)=\S+", r"- \1=98.76.5", old) != old
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_pins_are_those_of_the_lock_file(environment: str) -> None:
     pinned = pins(environment)
