@@ -6,9 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Outcome, Project, copy_checkout, git, rows_of, tree_state
+from conftest import (
+    CHECKOUT,
+    MIXED,
+    NOTHING_TO_DO,
+    Outcome,
+    Project,
+    clean_tables,
+    copy_checkout,
+    git,
+    rows_of,
+    tree_state,
+)
 from evalscope_summary.settings import complete
 from evalscope_summary.workflow import Flow, Start
+from pyarrow import parquet
 
 ONE_RUN = MIXED / "1.9.1"
 """A tree of one run."""
@@ -122,6 +134,36 @@ def test_memory_given_on_the_command_line_keeps_the_time_and_grows_with_each_att
     project = new_project(ONE_RUN, batches=1)
     grown = needs(project.snakemake("-n", "--set-resources", option, "--attempt", "2"))
     assert grown == [{"mem_mb": "8000", "runtime": "20"}]
+
+
+def test_several_trees_are_scenarios_of_one_configuration(new_project: Callable[..., Project]) -> None:
+    project = new_project(tree=None, batches=1)
+    text = (CHECKOUT / "docs" / "scenarios.md").read_text("utf-8")
+    (settings,), (snakefile,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("yaml", "python"))
+    trees = {"h100": MIXED / "1.4.2", "a100": ONE_RUN}
+    for scenario, tree in trees.items():
+        shutil.copytree(tree, project.tree / scenario)
+    write_downstream(
+        project, snakefile.replace("/path/to/evalscope-summary/Snakefile", str(project.checkout / "Snakefile"))
+    )
+    (project.folder / "config").mkdir()
+    (project.folder / "config" / "config.yaml").write_text(settings)
+    outcome = project.meanwhile()
+    assert outcome.status == 0, outcome.text
+    tables = project.folder / "tables"
+    for scenario in trees:
+        clean = clean_tables(project.tree / scenario, {"metrics": "recomputed"}, project.watch)
+        for name in ("raw", "problems"):
+            assert (tables / f"{scenario}_{name}.csv").read_bytes() == clean[f"summary_{name}.csv"]
+    runs = parquet.read_table(tables / "all.parquet").select(["scenario", "run"]).to_pylist()
+    assert [run["scenario"] for run in runs] == ["h100"] * (len(runs) - 1) + ["a100"]
+    changed = f"a100/{runs[-1]['run']}"
+    project.change(changed)
+    project.log.unlink()
+    again = project.meanwhile()
+    assert project.opened() == {changed: 1}
+    made = {f"a100_{rule}": 1 for rule in ("extract", "merge", "export", "overview")}
+    assert again.jobs == {**made, "all_runs": 1, "all": 1}
 
 
 ONCE = """
