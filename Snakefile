@@ -296,8 +296,10 @@ onstart:
 onerror:
     for path in flow.restore_tables():
         workflow.persistence.cleanup_metadata(IOFile(str(path)))  # it says that it was made of the inputs of now
+    library.array_logs.remove(workflow)
 
 
 onsuccess:
     flow.release_tables()
     flow.show_overview()
+    library.array_logs.remove(workflow)

@@ -164,6 +164,7 @@ def test_batches_are_the_tasks_of_one_array(project: Project, submitted: Callabl
     jobs = submitted()
     assert len({job["ArrayJobId"] for job in jobs}) == 1
     assert sorted(int(job["ArrayTaskId"]) for job in jobs) == list(range(1, 9))
+    assert list((project.folder / ".snakemake" / "slurm_logs").rglob("*.log")) == []
 
 
 def test_jobs_that_share_no_files_read_new_and_changed_runs(

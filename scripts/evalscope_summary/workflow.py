@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from . import array_logs as array_logs
 from . import discovery, jsonfile, progress, resources, settings
 from .columns import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, TABLES
 from .inventory import ConflictingUse, WorkFolder, inventories, sources_digest
