@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -33,6 +35,7 @@ name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
 with open(folder + "/calls", "a") as file:
     file.write(json.dumps([name, *arguments]) + "\\n")
 sge = "-terse" in arguments or os.path.exists(folder + "/sge")
+mode = {{name: os.path.exists(f"{{folder}}/{{name}}") for name in ("forgets", "loses", "holds", "down")}}
 
 def ended(job):
     try:
@@ -44,23 +47,46 @@ if name in ("qsub", "bsub"):
     if sge:
         open(folder + "/sge", "w").close()
     job = str(sum(json.loads(line)[0] == name for line in open(folder + "/calls")))
+    print(f"Job <{{job}}> is submitted to default queue <normal>." if name == "bsub" else job)
+    if mode["holds"]:
+        sys.exit()
+    if mode["loses"]:
+        os.remove(folder + "/loses")
+        open(f"{{folder}}/{{job}}.lost", "w").close()
+        sys.exit()
     log = open(f"{{folder}}/{{job}}.log", "wb")
+    tells = {{"LSB_JOBID": job, "LS_SUBCWD": os.getcwd()}}
+    if name == "qsub":
+        tells = {{"PBS_JOBID": job, "PBS_O_WORKDIR": os.getcwd()}}
+    if sge:
+        tells = {{"JOB_ID": job, "SGE_O_WORKDIR": os.getcwd()}}
     shell = 'echo $$ > "$0.pid"; "$1"; echo $? > "$0.new"; mv "$0.new" "$0.status"'
     subprocess.Popen(
         ["sh", "-c", shell, f"{{folder}}/{{job}}", arguments[-1]],
-        env={{**os.environ, "FAKE_JOB_ID": job}},
+        env={{**os.environ, "FAKE_JOB_ID": job, **tells}},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
         start_new_session=True,
         cwd=tempfile.mkdtemp(dir=os.environ["NODES"]) if "NODES" in os.environ else None,
     )
-    print(f"Job <{{job}}> is submitted to default queue <normal>." if name == "bsub" else job)
 elif name in ("qdel", "bkill"):
     for job in arguments:
-        os.killpg(int(open(f"{{folder}}/{{job}}.pid").read()), 9)
+        open(f"{{folder}}/{{job}}.lost", "w").close()
+        if os.path.exists(f"{{folder}}/{{job}}.pid"):
+            os.killpg(int(open(f"{{folder}}/{{job}}.pid").read()), 9)
+elif mode["down"]:
+    sys.exit("cannot connect to server")
+elif os.path.exists(f"{{folder}}/{{arguments[-1]}}.lost") or mode["forgets"] and ended(arguments[-1]) is not None:
+    sys.exit({{
+        "qstat": "Following jobs do not exist:" if sge else f"qstat: Unknown Job Id {{arguments[-1]}}.server",
+        "qacct": f"error: job id {{arguments[-1]}} not found",
+        "bjobs": f"Job <{{arguments[-1]}}> is not found",
+    }}[name])
 elif name == "qstat" and sge:
     sys.exit(ended(arguments[1]) is not None)
+elif name == "qstat" and arguments[0] == "-f" and ended(arguments[1]) is not None:
+    sys.exit(f"qstat: {{arguments[1]}}.server Job has finished, use -x or -H to obtain historical job information")
 elif name == "qstat":
     status = ended(arguments[1])
     print(f"Job Id: {{arguments[1]}}.server\\n    job_state = {{'R' if status is None else 'F'}}")
@@ -72,14 +98,28 @@ elif name == "bjobs":
 """
 
 
+COMMANDS = {
+    "PBS": ("qsub", "qstat", "qdel"),
+    "SGE": ("qsub", "qstat", "qdel", "qacct"),
+    "LSF": ("bsub", "bjobs", "bkill"),
+}
+
+
+def install(folder: Path, *commands: str) -> None:
+    """Make them the only ones of the scheduler."""
+    for name in {command for commands in COMMANDS.values() for command in commands}:
+        (folder / name).unlink(missing_ok=True)
+    for name in commands:
+        (folder / name).write_text(SCHEDULER)
+        (folder / name).chmod(0o755)
+
+
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[list[str]]]:
     """A scheduler; returns what one of its commands was given, each time that it was called."""
     folder = tmp_path / "scheduler"
     folder.mkdir()
-    for name in ("qsub", "qstat", "qdel", "qacct", "bsub", "bjobs", "bkill"):
-        (folder / name).write_text(SCHEDULER)
-        (folder / name).chmod(0o755)
+    install(folder, "qsub", "qstat", "qdel")
     (folder / "calls").touch()
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setenv("SPY_LOG", str(tmp_path / "spied"))
@@ -94,20 +134,21 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], li
 
 def profile_for(scheduler: str, folder: Path) -> Path:
     """The profile as its comments say to change it for a scheduler."""
+    shutil.copytree(PROFILE.parent, folder)
     text = PROFILE.read_text("utf-8")
     if scheduler != "PBS":
-        text = re.sub(r"^cluster-generic-\S+:.*\n(?:  .*\n)*", "", text, flags=re.MULTILINE)
+        text = re.sub(r"^cluster-generic-(?:submit|cancel)-cmd:.*\n(?:  .*\n)*", "", text, flags=re.MULTILINE)
         heading = re.search(rf"^# {scheduler}\b.*\n", text, re.MULTILINE)
         assert heading
         commands, blank, rest = text[heading.end() :].partition("\n\n")
         text = text[: heading.end()] + re.sub("^# ", "", commands, flags=re.MULTILINE) + blank + rest
-    folder.mkdir()
     (folder / "config.yaml").write_text(text, "utf-8")
     return folder
 
 
 def on_cluster(project: Project, scheduler: str = "PBS") -> Project:
     profile = profile_for(scheduler, project.folder.with_name("profile"))
+    install(project.folder.with_name("scheduler"), *COMMANDS[scheduler])
     project.options = ("--profile", str(profile), "--seconds-between-status-checks", "1")
     return project
 
@@ -130,7 +171,7 @@ def test_extraction_is_submitted_with_its_needs_and_retried_with_more(
     assert sorted(select) == ["select=1:ncpus=1:mem=1500mb"] + ["select=1:ncpus=1:mem=750mb"] * 2
     walltimes = [next(word for word in arguments if word.startswith("walltime=")) for arguments in submitted]
     assert sorted(walltimes) == ["walltime=1200"] + ["walltime=600"] * 2
-    assert {arguments[0] for arguments in calls("qstat")} == {"-xf"}
+    assert {arguments[0] for arguments in calls("qstat")} == {"-f", "-xf"}
     assert {arguments[1] for arguments in calls("qstat")} == {"1", "2", "3"}
     assert "killed, as if for its memory" in "".join(path.read_text() for path in tmp_path.glob("scheduler/?.log"))
 
@@ -146,7 +187,7 @@ def test_a_table_that_is_made_at_once_is_not_tried_again_and_its_log_is_shown(
 
 
 @pytest.mark.parametrize("scheduler", ["SGE", "LSF"])
-def test_three_other_commands_are_another_scheduler(
+def test_two_other_commands_are_another_scheduler(
     new_project: Callable[..., Project], calls: Callable[[str], list[list[str]]], scheduler: str
 ) -> None:
     project = on_cluster(new_project(batches=1), scheduler)
@@ -173,6 +214,87 @@ def test_ctrl_c_cancels_and_the_next_start_finishes(
     assert sorted(job for arguments in calls("qdel") for job in arguments) == ["1", "2"]
     project.snakemake("summary_stats.csv")
     assert project.tables() == project.clean_tables()
+
+
+def test_jobs_that_were_cancelled_in_the_queue_begin_with_their_first_attempt(
+    new_project: Callable[..., Project], calls: Callable[[str], list[list[str]]]
+) -> None:
+    project = on_cluster(new_project(batches=1))
+    holds = project.folder.with_name("scheduler") / "holds"
+    holds.touch()
+    project.options = (*project.options[:2], "--seconds-between-status-checks", "4")
+    process = project.launch("summary_stats.csv")
+    while not calls("qstat"):
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(1.5)  # see above
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) != 0
+    assert calls("qdel") == [["1"]]
+    holds.unlink()
+    outcome = project.snakemake("summary_stats.csv")
+    assert outcome.jobs["extract"] == 1, outcome.text
+    assert "Trying to restart" not in outcome.text
+    assert "select=1:ncpus=1:mem=750mb" in calls("qsub")[-1]
+
+
+@pytest.mark.parametrize("scheduler", COMMANDS)
+def test_jobs_that_the_scheduler_forgot_left_how_they_ended(
+    new_project: Callable[..., Project],
+    calls: Callable[[str], list[list[str]]],
+    monkeypatch: pytest.MonkeyPatch,
+    scheduler: str,
+) -> None:
+    project = on_cluster(new_project(batches=1), scheduler)
+    project.folder.with_name("scheduler").joinpath("forgets").touch()
+    monkeypatch.setenv("SPY_FAILS", "1-of-1")
+    outcome = project.snakemake("summary_stats.csv")
+    assert outcome.jobs["extract"] == 2  # the first was killed
+    assert "is unknown" not in outcome.text
+    assert project.tables() == project.clean_tables()
+    assert not [*(project.folder / ".snakemake" / "cluster_logs").glob("*.exit")]
+
+
+def test_a_job_that_left_no_trace_has_failed_and_is_repeated(
+    new_project: Callable[..., Project], calls: Callable[[str], list[list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = on_cluster(new_project(batches=1))
+    project.folder.with_name("scheduler").joinpath("loses").touch()
+    monkeypatch.setenv("EVALSCOPE_UNKNOWN_SECONDS", "1")
+    outcome = project.snakemake("summary_stats.csv")
+    assert outcome.jobs["extract"] == len(calls("qsub")) == 2
+    assert "job 1 is unknown to the scheduler" in outcome.text
+    assert project.tables() == project.clean_tables()
+
+
+@pytest.mark.parametrize("scheduler", COMMANDS)
+def test_a_job_is_running_until_it_was_unknown_for_the_grace_time(
+    calls: Callable[[str], list[list[str]]], tmp_path: Path, scheduler: str
+) -> None:
+    folder = tmp_path / "scheduler"
+    install(folder, *COMMANDS[scheduler])
+    if scheduler == "SGE":
+        (folder / "sge").touch()
+    since = tmp_path / ".snakemake" / "cluster_logs" / "7.unknown"
+
+    def status() -> str:
+        asked = subprocess.run([PROFILE.with_name("status.sh"), "7"], cwd=tmp_path, capture_output=True, text=True)
+        return asked.stdout.strip()
+
+    (folder / "7.lost").touch()
+    assert status() == "running"  # accounting may be late
+    since.write_text(str(int(time.time()) - 60))
+    assert status() == "running"
+    (folder / "down").touch()
+    since.write_text(str(int(time.time()) - 1800))
+    assert status() == "running", "a scheduler that is down says nothing about jobs"
+    (folder / "down").unlink()
+    assert status() == "failed"
+    since.write_text(str(int(time.time()) - 60))
+    (folder / "7.lost").unlink()
+    (folder / "7.status").write_text("0\n")
+    assert status() == "success"
+    assert not since.exists()
 
 
 @pytest.fixture
