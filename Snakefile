@@ -19,7 +19,7 @@ min_version("9.19")
 
 def checkout():
     """The folder of this file. If a workflow names it by `github()` or `gitfile()` it lies in none: then the files of its
-    commit, in a folder that stays the same, since another path in a command is a change of it."""
+    commit, in a folder that all jobs find."""
     here = workflow.current_basedir
     if isinstance(here, LocalSourceFile):
         return here.get_path_or_uri(secret_free=True)
@@ -110,8 +110,10 @@ rule extract:
         flow.environment("runs")
     resources:
         **flow.batch_resources,
+    params:
+        program=flow.program("extract.py"),
     shell:
-        flow.program("extract.py", "{input[0]:q} {wildcards.scatteritem:q} {input.records:q}")
+        flow.command("{input[0]:q} {wildcards.scatteritem:q} {input.records:q}")
 
 
 # Nothing asks for these two where jobs share files with Snakemake. Elsewhere (`--shared-fs-usage` without `input-output`,
@@ -127,8 +129,10 @@ rule pack:
     localrule: True
     conda:
         flow.environment("runs")
+    params:
+        program=flow.program("pack.py"),
     shell:
-        flow.program("pack.py", "{input:q} {output:q}", "--ship-files" if settings["ship_files"] else "")
+        flow.command("{input:q} {output:q}", "--ship-files" if settings["ship_files"] else "")
 
 
 rule extract_elsewhere:
@@ -143,8 +147,10 @@ rule extract_elsewhere:
         flow.environment("runs")
     resources:
         **flow.packed_resources,
+    params:
+        program=flow.program("extract_elsewhere.py"),
     shell:
-        flow.program("extract_elsewhere.py", "{input:q} {output:q}")
+        flow.command("{input:q} {output:q}")
 
 
 rule merge:
@@ -164,9 +170,10 @@ rule merge:
     threads: 4
     resources:
         **flow.table_resources,
+    params:
+        program=flow.program("merge.py"),
     shell:
-        flow.program(
-            "merge.py",
+        flow.command(
             "{input.settings:q} {input.inventories:q}",
             "--raw={output.raw:q} --problems={output.problems:q} --threads {threads}",
         )
@@ -187,8 +194,10 @@ rule stats:
         flow.environment("tables")
     resources:
         **flow.table_resources,
+    params:
+        program=flow.program("stats.py"),
     shell:
-        flow.program("stats.py", "{input.settings:q} {input.raw:q} {output:q}")
+        flow.command("{input.settings:q} {input.raw:q} {output:q}")
 
 
 rule export:
@@ -208,8 +217,10 @@ rule export:
         flow.environment("exports")
     resources:
         **flow.table_resources,
+    params:
+        program=flow.program("export.py"),
     shell:
-        flow.program("export.py", "{input.settings:q} {input.table:q} {wildcards.table} {output:q}")
+        flow.command("{input.settings:q} {input.table:q} {wildcards.table} {output:q}")
 
 
 rule overview:
@@ -228,8 +239,10 @@ rule overview:
         flow.environment("tables")
     resources:
         **flow.table_resources,
+    params:
+        program=flow.program("overview.py"),
     shell:
-        flow.program("overview.py", "{input.settings:q} {input.raw:q} {input.problems:q} {output:q}")
+        flow.command("{input.settings:q} {input.raw:q} {input.problems:q} {output:q}")
 
 
 rule workbook:
@@ -246,8 +259,10 @@ rule workbook:
         flow.environment("exports")
     resources:
         **flow.table_resources,
+    params:
+        program=flow.program("workbook.py"),
     shell:
-        flow.program("workbook.py", "{input.settings:q} {output:q} {input.tables:q}")
+        flow.command("{input.settings:q} {output:q} {input.tables:q}")
 
 
 rule data_package:
@@ -264,8 +279,10 @@ rule data_package:
         flow.environment("tables")
     resources:
         **flow.table_resources,
+    params:
+        program=flow.program("data_package.py"),
     shell:
-        flow.program("data_package.py", "{input.settings:q} {output:q} {input.tables:q}")
+        flow.command("{input.settings:q} {output:q} {input.tables:q}")
 
 
 # With `strict: true`: fail if a run was skipped. A rule of its own, as a failing rule loses its output.
@@ -280,8 +297,10 @@ rule strict:
     localrule: True
     conda:
         flow.environment("runs")
+    params:
+        program=flow.program("strict.py"),
     shell:
-        flow.program("strict.py", "{input:q}")
+        flow.command("{input:q}")
 
 
 # A table that can't be made anew stays as it was (not in an importing workflow, where only its own handlers run).

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from evalscope_summary import made
 from evalscope_summary.columns import Column
 from evalscope_summary.jsonfile import write_atomically
 from evalscope_summary.overview import columns_of
@@ -66,6 +67,7 @@ def main() -> None:
         "resources": resources,
     }
     write_atomically(options.package, orjson.dumps(package, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    made.note(options.settings)
 
 
 if __name__ == "__main__":

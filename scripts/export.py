@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from evalscope_summary import made
 from evalscope_summary.columns import TABLES
 from evalscope_summary.tables import WRITERS, TooLarge, WrongTable, read_csv
 
@@ -21,6 +22,7 @@ def main() -> None:
         WRITERS[options.target.suffix[1:]](options.target, columns, read_csv(options.source, columns).rows(named=True))
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")
+    made.note(options.settings)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import gc
 import json
 from pathlib import Path
 
+from evalscope_summary import made
 from evalscope_summary.columns import raw_columns, stats_columns
 from evalscope_summary.stats import statistics
 from evalscope_summary.tables import WrongTable, read_csv, write_csv
@@ -24,6 +25,7 @@ def main() -> None:
     except WrongTable as error:
         parser.exit(1, f"{error}\n")
     write_csv(options.stats, stats_columns(settings), rows)
+    made.note(options.settings, [options.stats])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from evalscope_summary import made
 from evalscope_summary.overview import columns_of
 from evalscope_summary.tables import TooLarge, WrongTable, read_csv, write_workbook
 
@@ -24,6 +25,7 @@ def main() -> None:
         write_workbook(options.workbook, sheets)
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")
+    made.note(options.settings)
 
 
 if __name__ == "__main__":

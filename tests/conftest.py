@@ -174,6 +174,7 @@ class Project:
         settings: the configuration that `clean_tables` should assume.
         options: what a user who isn't told anything gives.
         patience: seconds after which a Snakemake hangs.
+        python: what runs Snakemake.
     """
 
     folder: Path
@@ -184,6 +185,7 @@ class Project:
     settings: dict[str, object] = field(default_factory=dict)
     options: tuple[str, ...] = ("--cores", "2")
     patience: float = 120
+    python: str = sys.executable
 
     @property
     def tree(self) -> Path:
@@ -192,7 +194,7 @@ class Project:
 
     def command(self, *arguments: str) -> list[str]:
         """A Snakemake command line; the target goes first."""
-        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(self.checkout / "Snakefile")]
+        snakemake = [self.python, "-m", "snakemake", "--snakefile", str(self.checkout / "Snakefile")]
         return [*snakemake, *self.options, *arguments, *self.arguments]
 
     def environment(self, stop_at: int | None = None) -> dict[str, str]:

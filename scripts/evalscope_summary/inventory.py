@@ -1,25 +1,26 @@
 """The work folder: inventories of batches, records of runs, stamps, settings. What is in it can be deleted at any
 time; it costs reading again.
 
-    <work_dir>/<digest of the tree's path>/
-        lock                              held by the process that may write here
+    <work_dir>/lock                       see `locks`
+    <work_dir>/<digest of the tree's place>/
+        lock
         inventory/<batch>.json            the batch's runs with the signatures of their files
         records/<hh>/<hash>.json          one run, as it was read
         extracted/<batch>                 stamp: the batch's records are those of its inventory
-    <work_dir>/output-<digest of output>/
+    <work_dir>/output-<digest of the output's place>/
+        lock
         <rule>.json                       what a rule depends on besides its input (of all trees, one made the tables)
+        <rule>.made                       what its tables were when they were made
 """
 
-import fcntl
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from . import jsonfile
 from .discovery import Signature, Tree
@@ -43,7 +44,6 @@ RECORD_MODULES = (
 )
 """The modules whose sources decide what a record holds."""
 
-_locks: dict[str, IO[str]] = {}  # tree folder → lock file, held until the process ends
 _written: dict[Path, bytes] = {}  # what this process decided for a file, to notice two uses that disagree
 
 
@@ -75,7 +75,7 @@ class Inventory:
     """The runs of one batch.
 
     Attributes:
-        root: the results tree, as given (relative to the working directory, or absolute).
+        root: the results tree, as `place` says it; `Records` finds it from there.
         fill: whether percentiles that no file has are computed from the request rows.
         recompute: whether all performance cells are.
         extractor: digest of the sources that make records.
@@ -106,7 +106,7 @@ def inventories(root: str, tree: Tree, settings: Mapping[str, Any], batches: int
     """Distribute a tree's runs over batches.
 
     Args:
-        root: the results tree.
+        root: the results tree, as `place` says it.
         tree: what was found there.
         settings: the configuration; `fill_percentiles` and `metrics` say what is wanted of a record.
         batches: how many.
@@ -135,8 +135,10 @@ class WorkFolder:
 
     @classmethod
     def of(cls, work_dir: str, results_dir: str, output: str) -> "WorkFolder":
-        """The work folder of a tree; its path is taken as given, so that a project can be moved with both."""
-        return cls(Path(work_dir) / _path_digest(results_dir), Path(work_dir) / f"output-{_path_digest(output)}")
+        """The work folder of a tree and an output, wherever these really are, whatever they are called."""
+        folder, name = os.path.split(output)
+        made = os.path.join(place(folder, work_dir), name)
+        return cls(Path(work_dir) / _digest(place(results_dir, work_dir)), Path(work_dir) / f"output-{_digest(made)}")
 
     def inventory(self, batch: str) -> Path:
         """The inventory of a batch such as `1-of-8`."""
@@ -154,56 +156,23 @@ class WorkFolder:
         """What a rule that makes tables depends on besides its input."""
         return self.outputs / f"{rule}.json"
 
-    def lock(self, ready: Sequence[Path]) -> bool:
-        """Get the right to write here, until this process ends.
-
-        Another process that has it (a run that goes on; this may be a dry run beside it) keeps it: then the files
-        are used as they are. Only if some of `ready` are not there yet, wait for them.
-        """
-        key = str(self.path.absolute())
-        if key in _locks:
-            return True
-        with jsonfile.writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = open(self.path / "lock", "a")  # noqa: SIM115 (held until the process ends)
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _locks[key] = lock
-                return True
-            except BlockingIOError:
-                if all(path.exists() for path in ready):
-                    lock.close()
-                    return False
-                time.sleep(0.1)
-            except OSError as error:  # a file system without locks: two starts at once are the user's care
-                print(f"evalscope-summary: {self.path} can't be locked ({error.strerror})", file=sys.stderr)
-                _locks[key] = lock
-                return True
-
-    def update(
-        self,
-        inventories: Mapping[str, Inventory],
-        settings: Mapping[Path, Mapping[str, Any]],
-        tables: Sequence[Path],
-    ) -> int:
-        """Rewrite the inventories and settings that changed; return how many inventories did.
+    def update(self, wanted: Mapping[Path, bytes], tables: Sequence[Path]) -> None:
+        """Rewrite the inventories and settings that changed. Only in what is claimed (`locks`).
 
         The stamp of a changed batch is removed first, and what is rewritten is dated after every table, so that
         the batch runs whatever the clocks say and wherever this is interrupted.
 
         Args:
-            inventories: batch name → what its inventory should hold.
-            settings: file (of `settings`) → what it should hold.
+            wanted: file (of `inventory` or `settings`) → what it should hold.
             tables: the tables that may have been made of this tree.
+
+        Raises:
+            ConflictingUse: another use of the workflow in this process wants other contents.
         """
         newest = self._date_now(tables)
-        for path, content in settings.items():
-            _write_if_changed(path, json.dumps(content, sort_keys=True, indent=2).encode(), newest)
-        return sum(
-            _write_if_changed(self.inventory(batch), inventory.dump(), newest, self.stamp(batch))
-            for batch, inventory in inventories.items()
-        )
+        for path, data in wanted.items():
+            stamp = self.stamp(path.stem) if path.parent == self.path / "inventory" else None
+            _write_if_changed(path, data, newest, stamp)
 
     def _date_now(self, tables: Sequence[Path]) -> int:
         """Date files of ours that are dated in the future now (a clock was set back); return the newest date."""
@@ -222,11 +191,23 @@ class WorkFolder:
         return newest
 
 
-def _path_digest(path: str) -> str:
-    return hashlib.sha256(os.fsencode(os.path.normpath(path))).hexdigest()[:16]
+def place(path: str, work_dir: str) -> str:
+    """Where something really is: its path from the folder that has the work folder if it lies below that, so that a
+    project can be moved with both; else its absolute path."""
+    real, project = os.path.realpath(path), os.path.dirname(os.path.realpath(work_dir))
+    return os.path.relpath(real, project) if os.path.commonpath([real, project]) == project else real
 
 
-def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None = None) -> bool:
+def _digest(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
+
+
+def differ(wanted: Mapping[Path, bytes]) -> bool:
+    """Whether any of the files does not hold what is wanted of it."""
+    return any(not path.exists() or path.read_bytes() != data for path, data in wanted.items())
+
+
+def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None) -> None:
     if _written.setdefault(path.absolute(), data) != data:
         raise ConflictingUse(
             f"two uses of this workflow share {path} and want different settings:"
@@ -234,7 +215,7 @@ def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None =
         )
     try:
         if path.read_bytes() == data:
-            return False
+            return
     except FileNotFoundError:
         with jsonfile.writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -243,4 +224,3 @@ def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None =
     jsonfile.write_atomically(path, data)
     if path.stat().st_mtime_ns <= newest:  # a file system with coarse times
         os.utime(path, ns=(newest + 1_000_000_000,) * 2)
-    return True

@@ -67,13 +67,13 @@ def pack(inventory: Inventory, records: Records, target: Path, ship_files: bool)
         for run, signature in inventory.runs.items():
             if isinstance(records.find(inventory, run), Record):
                 continue
-            if ship_files and not _add_files(archive, inventory.root, run, signature):
+            if ship_files and not _add_files(archive, records.tree(inventory), run, signature):
                 continue
             runs[run] = signature
             record = Path(records.path(run))
             if record.exists():
                 _add(archive, str(record.relative_to(records.folder.parent)), record.read_bytes())
-        root = "" if ship_files else os.path.abspath(inventory.root)
+        root = "" if ship_files else records.tree(inventory)
         _add(archive, _INVENTORY, replace(inventory, root=root, runs=runs, problems=[]).dump())
     return len(runs)
 

@@ -4,7 +4,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -114,8 +114,13 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._reader: Reader[Signature] | None = None
+        self._project = os.path.realpath(folder / "../../..")  # what `inventory.place` starts from
         self._changed: dict[str, tuple[Signature, Signature]] = {}  # run → signature when found, when read
         self._made: set[str] = set()  # folders that are known to be there
+
+    def tree(self, inventory: Inventory) -> str:
+        """The path of the results tree of an inventory."""
+        return os.path.join(self._project, inventory.root)
 
     def path(self, run: str) -> str:
         """Where a run's record lies."""
@@ -154,7 +159,7 @@ class Records:
     def reader(self, inventory: Inventory) -> Reader[Signature]:
         """What reads the runs of an inventory; always the same."""
         if not self._reader:
-            self._reader = Reader(inventory.root, partial(self.write, inventory.extractor))
+            self._reader = Reader(self.tree(inventory), partial(self.write, inventory.extractor))
         return self._reader
 
     def write(self, extractor: str, run: str, record: Record, signature: Signature) -> Signature:
@@ -192,6 +197,13 @@ class Records:
                     inventory.runs[run] = read
             jsonfile.write_atomically(path, inventory.dump())
             os.utime(path, ns=(date, date))
+
+    def as_read(self, inventory: Inventory) -> bytes:
+        """What an inventory holds after `correct`."""
+        if not self._changed:
+            return inventory.dump()
+        runs = {run: self._changed.get(run, ("", signature))[1] for run, signature in inventory.runs.items()}
+        return replace(inventory, runs=runs).dump()
 
     def remove_others(self, inventory: Inventory, batch: int, batches: int) -> int:
         """Remove records of runs that the batch no longer has, and left-over temporary files; return how many."""
