@@ -125,7 +125,7 @@ rule merge:
         local(flow.log("merge")),
     localrule: flow.makes_tables_at_once
     conda:
-        flow.environment("runs")
+        flow.environment("tables")
     threads: 4
     resources:
         **flow.table_resources,

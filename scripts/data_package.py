@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from evalscope_summary.columns import Column
 from evalscope_summary.jsonfile import write_atomically
-from evalscope_summary.overview import columns_of
+from evalscope_summary.tables.overview_columns import columns_of
 
 _TYPES = {"text": "string", "integer": "integer", "float": "number", "boolean": "boolean"}
 _DESCRIPTIONS = {

@@ -14,15 +14,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from evalscope_summary.columns import TABLES
 from evalscope_summary.discovery import MissingTree, Signature, discover
-from evalscope_summary.groups import warnings
 from evalscope_summary.problems import printable
 from evalscope_summary.records import Reader, Wanted
 from evalscope_summary.run import Record
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import WRITERS, entries, frame, merge, sort_problems, write_problems
+from evalscope_summary.tables.assembling import Merged, cells_in, entries, merge, sort_problems
+from evalscope_summary.tables.comparable import warnings
+from evalscope_summary.tables.csv_lines import write_problems
 
 MESSAGES = {
     "en": {
@@ -129,29 +131,34 @@ def main() -> int:
     records = []
     for record in _with_progress(read_all(options.results_dir, runs, settings["fill_percentiles"]), len(runs), say):
         records.append(record)
-    merged = merge([entries(records, settings)])
-    rows = merged.rows
+    merged = merge([entries(records, settings, cells_in(TABLES["raw"](settings)))])
     problems = sort_problems([*merged.problems, *warnings(merged, settings), *tree.problems.values()])
     path = Path(f"{options.output}_problems.csv")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_problems(path, problems)
-    print(say["collected"].format(len(rows)))
+    print(say["collected"].format(len(merged.rows)))
     if problems:
         print(say["problems"].format(len(problems), path))
-    if not rows:
+    if not merged.rows:
         print(say["no_data"])
         return 1
     for table in TABLES if options.data_type == "both" else (options.data_type,):
         path = Path(f"{options.output}_{table}.{options.format}")
-        made = rows
-        if table == "stats":
-            from evalscope_summary.stats import statistics  # imports polars, which raw data don't need
-
-            made = statistics(frame(TABLES["raw"](settings), rows), settings)
-        WRITERS[options.format](path, TABLES[table](settings), made)
+        write(path, table, merged, settings)
         print(say["exported"].format(table, path))
     print(say["done"])
     return 0
+
+
+def write(path: Path, table: str, merged: Merged, settings: dict[str, Any]) -> None:
+    """Write one of the tables of runs that were merged as cells in the order of the columns of `summary_raw`."""
+    # these import pandas, which the processes that read runs need not
+    from evalscope_summary.tables.frame import frame
+    from evalscope_summary.tables.stats import statistics
+    from evalscope_summary.tables.writers import write_table
+
+    raw = frame(TABLES["raw"](settings), merged.rows)
+    write_table(path, TABLES[table](settings), raw if table == "raw" else statistics(raw, settings))
 
 
 def _with_progress(records: Iterator[Record], count: int, say: dict[str, str]) -> Iterator[Record]:

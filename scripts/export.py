@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 
 from evalscope_summary.columns import TABLES
-from evalscope_summary.tables import WRITERS, TooLarge, WrongTable, read_csv
+from evalscope_summary.tables.csv import read_csv
+from evalscope_summary.tables.errors import TooLarge, WrongTable
+from evalscope_summary.tables.writers import write_table
 
 
 def main() -> None:
@@ -18,7 +20,7 @@ def main() -> None:
     options = parser.parse_args()
     columns = TABLES[options.table](json.loads(options.settings.read_bytes()))
     try:
-        WRITERS[options.target.suffix[1:]](options.target, columns, read_csv(options.source, columns).rows(named=True))
+        write_table(options.target, columns, read_csv(options.source, columns))
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")
 

@@ -12,19 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from evalscope_summary.columns import raw_columns
-from evalscope_summary.groups import PatternMatchesNothing, check_patterns, warnings
 from evalscope_summary.inventory import Inventory
 from evalscope_summary.progress import Progress, is_quiet, shown
 from evalscope_summary.records import Records
-from evalscope_summary.tables import (
-    Merged,
-    csv_cells,
-    entries,
-    merge,
-    sort_problems,
-    write_csv_lines,
-    write_problems,
-)
+from evalscope_summary.tables.applied_patterns import check_patterns
+from evalscope_summary.tables.assembling import Merged, entries, merge, sort_problems
+from evalscope_summary.tables.comparable import warnings
+from evalscope_summary.tables.csv_lines import csv_cells, write_csv_lines, write_problems
+from evalscope_summary.tables.errors import PatternMatchesNothing
 
 _FEW = 1000  # runs that one process merges before another one has started
 

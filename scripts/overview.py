@@ -7,8 +7,9 @@ from pathlib import Path
 
 from evalscope_summary.columns import raw_columns
 from evalscope_summary.jsonfile import write_atomically
-from evalscope_summary.overview import markdown, overview
-from evalscope_summary.tables import WrongTable, read_csv, read_problems, write_csv
+from evalscope_summary.tables.csv import read_csv, read_problems, write_csv
+from evalscope_summary.tables.errors import WrongTable
+from evalscope_summary.tables.overview import markdown, overview
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     except WrongTable as error:
         parser.exit(1, f"{error}\n")
     made = overview(raw, settings)
-    write_csv(options.table, made.columns, made.rows)
+    write_csv(options.table, made.columns, made.table)
     write_atomically(options.report, markdown(made, len(raw), problems, settings["metrics"]).encode())
 
 

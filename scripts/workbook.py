@@ -4,8 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from evalscope_summary.overview import columns_of
-from evalscope_summary.tables import TooLarge, WrongTable, read_csv, write_workbook
+from evalscope_summary.tables.csv import read_csv
+from evalscope_summary.tables.errors import TooLarge, WrongTable
+from evalscope_summary.tables.overview_columns import columns_of
+from evalscope_summary.tables.xlsx import write_workbook
 
 
 def main() -> None:
@@ -20,7 +22,7 @@ def main() -> None:
     try:
         for path in options.tables:
             table, columns = columns_of(path, settings)
-            sheets[table] = (columns, read_csv(path, columns).iter_rows(named=True))
+            sheets[table] = (columns, read_csv(path, columns))
         write_workbook(options.workbook, sheets)
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")

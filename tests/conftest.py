@@ -14,23 +14,34 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 CHECKOUT = Path(__file__).parents[1]
 sys.path.insert(0, str(CHECKOUT / "scripts"))
 
-from evalscope_summary.columns import raw_columns, stats_columns  # noqa: E402
+from evalscope_summary.columns import Column, raw_columns, stats_columns  # noqa: E402
 from evalscope_summary.discovery import discover  # noqa: E402
 from evalscope_summary.formats import REQUIRED_FILES  # noqa: E402
-from evalscope_summary.groups import warnings  # noqa: E402
 from evalscope_summary.run import read_run  # noqa: E402
 from evalscope_summary.settings import complete  # noqa: E402
-from evalscope_summary.stats import statistics  # noqa: E402
-from evalscope_summary.tables import entries, frame, merge, sort_problems, write_csv, write_problems  # noqa: E402
+from evalscope_summary.tables.assembling import (  # noqa: E402
+    Row,
+    cells_in,
+    entries,
+    merge,
+    sort_problems,
+)
+from evalscope_summary.tables.comparable import warnings  # noqa: E402
+from evalscope_summary.tables.csv import write_csv  # noqa: E402
+from evalscope_summary.tables.csv_lines import write_problems  # noqa: E402
+from evalscope_summary.tables.frame import frame  # noqa: E402
+from evalscope_summary.tables.frame import rows_of as cells_of_rows  # noqa: E402
+from evalscope_summary.tables.stats import statistics  # noqa: E402
 
 MIXED = Path(__file__).parent / "fixtures" / "trees" / "mixed"
 """Ten small real run folders of six releases: two pairs of repeats, one run without a success, one that was killed."""
@@ -375,6 +386,17 @@ def read_terminal(descriptor: int) -> str:
     return shown.decode()
 
 
+def frame_of(columns: Sequence[Column], rows: Iterable[Row]) -> pd.DataFrame:
+    """A frame of rows in which cells may be missing."""
+    return frame(columns, map(cells_in(columns), rows))
+
+
+def rows_in(table: pd.DataFrame, columns: Sequence[Column]) -> list[Row]:
+    """The rows of a frame."""
+    names = [column.name for column in columns]
+    return [dict(zip(names, cells, strict=True)) for cells in cells_of_rows(table, columns)]
+
+
 def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> dict[str, bytes]:
     """The three tables of a tree, made in this process by the library alone."""
     config = complete(settings)
@@ -384,9 +406,10 @@ def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> d
     merged = merge([entries(records, config)])
     path = scratch / "table.csv"
     made = {}
-    write_csv(path, raw_columns(config), merged.rows)
+    raw = frame_of(raw_columns(config), merged.rows)
+    write_csv(path, raw_columns(config), raw)
     made["summary_raw.csv"] = path.read_bytes()
-    write_csv(path, stats_columns(config), statistics(frame(raw_columns(config), merged.rows), config))
+    write_csv(path, stats_columns(config), statistics(raw, config))
     made["summary_stats.csv"] = path.read_bytes()
     problems = [*merged.problems, *warnings(merged, config), *found.problems.values()]
     write_problems(path, sort_problems(problems))

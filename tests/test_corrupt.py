@@ -35,7 +35,7 @@ from evalscope_summary.formats import ARGS, DATABASE, JOURNAL, PERCENTILE, SUMMA
 from evalscope_summary.records import _as_json
 from evalscope_summary.run import read_run
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import assemble
+from evalscope_summary.tables.assembling import assemble
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

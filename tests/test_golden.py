@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalscope_summary import database, discovery, formats, percentiles, tables
+from evalscope_summary import database, discovery, formats, percentiles
 from evalscope_summary.columns import raw_columns
 from evalscope_summary.run import Record, read_run
 from evalscope_summary.settings import complete
+from evalscope_summary.tables.assembling import assemble
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DEFAULTS = complete({})
@@ -39,7 +40,7 @@ def test_every_release_that_added_an_argument_has_a_run_but_for_four() -> None:
 def test_a_run_gives_the_row_worked_out_by_hand(file: Path) -> None:
     case: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     record = read(FIXTURES / "runs" / case["release"] / case["scenario"] / "results", case["run"])
-    row = tables.assemble(record, DEFAULTS)
+    row = assemble(record, DEFAULTS)
 
     expected: dict[str, Any] = case["expected"]
     names = [column.name for column in raw_columns(DEFAULTS | {"columns": "all"})]
@@ -59,15 +60,15 @@ def test_a_run_gives_the_row_worked_out_by_hand(file: Path) -> None:
 @each_run
 def test_the_release_lies_in_the_window(tree: Path, run: str) -> None:
     true = formats.release(release_of(tree))
-    row = tables.assemble(read(tree, run), DEFAULTS)
+    row = assemble(read(tree, run), DEFAULTS)
     assert formats.release(row["evalscope_at_least"]) <= true
     assert row.get("evalscope_below") is None or true < formats.release(row["evalscope_below"])
 
 
 @each_run
 def test_a_run_without_fill_has_a_window_that_holds_the_filled_one(tree: Path, run: str) -> None:
-    wide = tables.assemble(read(tree, run, fill=False), DEFAULTS)
-    narrow = tables.assemble(read(tree, run), DEFAULTS)
+    wide = assemble(read(tree, run, fill=False), DEFAULTS)
+    narrow = assemble(read(tree, run), DEFAULTS)
     assert formats.release(wide["evalscope_at_least"]) <= formats.release(narrow["evalscope_at_least"])
     if wide.get("evalscope_below") is not None:
         assert formats.release(narrow["evalscope_below"]) <= formats.release(wide["evalscope_below"])
@@ -136,7 +137,7 @@ def test_all_but_five_runs_report_percentiles_to_compare_with() -> None:
 @each_run
 def test_a_filled_percentile_lies_between_its_neighbours(tree: Path, run: str) -> None:
     record = read(tree, run)
-    row = tables.assemble(record, DEFAULTS)
+    row = assemble(record, DEFAULTS)
     for metric in ("ttft_", "itl_", "tpot_", "latency_", "output_(tok/s)", "total_(tok/s)"):
         ladder = [row[f"{p}p_{metric}"] for p in (10, 25, 50, 66, 75, 80, 90, 95, 98, 99) if f"{p}p_{metric}" in row]
         assert ladder == sorted(ladder)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project, rows_of
+from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project, frame_of, rows_of
 from evalscope_summary import database, jsonfile
 from evalscope_summary.columns import raw_columns
 from evalscope_summary.discovery import discover, signature_of
@@ -24,7 +24,8 @@ from evalscope_summary.inventory import Inventory
 from evalscope_summary.records import Records, read_settled
 from evalscope_summary.run import read_run
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import entries, merge, write_csv
+from evalscope_summary.tables.assembling import entries, merge
+from evalscope_summary.tables.csv import write_csv
 
 sys.path.insert(0, str(CHECKOUT / "benchmarks"))
 
@@ -214,7 +215,7 @@ class Writer:
             for run, signature in discover(str(state)).runs.items()
         ]
         path = self.states.with_name("states.csv")
-        write_csv(path, raw_columns(config), merge([entries(records, config)]).rows)
+        write_csv(path, raw_columns(config), frame_of(raw_columns(config), merge([entries(records, config)]).rows))
         return {tuple(row.values()) for row in rows_of(path)}
 
 

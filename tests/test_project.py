@@ -21,8 +21,10 @@ def imported_by(module: str) -> set[str]:
             continue
         found.add(name)
         for node in ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                waiting.extend([node.module] if node.module else [alias.name for alias in node.names])
+            if isinstance(node, ast.ImportFrom) and node.level:
+                folder = Path(name).parents[node.level - 1]
+                modules = [node.module] if node.module else [alias.name for alias in node.names]
+                waiting.extend(str(folder / module.replace(".", "/")) for module in modules)
     return found
 
 
@@ -41,7 +43,11 @@ def imported_by_program(program: str) -> set[str]:
     """The modules of the package that a program in `scripts/` needs."""
     tree = ast.parse((CHECKOUT / "scripts" / program).read_text("utf-8"))
     names = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
-    own = [name.removeprefix("evalscope_summary.") for name in names if name.startswith("evalscope_summary.")]
+    own = [
+        name.removeprefix("evalscope_summary.").replace(".", "/")
+        for name in names
+        if name.startswith("evalscope_summary.")
+    ]
     return set().union(*(imported_by(name) for name in own))
 
 
@@ -56,7 +62,7 @@ def test_the_digest_of_a_rule_covers_what_its_program_computes_with() -> None:
 
 
 def test_every_module_and_program_says_what_it_is_for() -> None:
-    for file in (*PACKAGE.glob("*.py"), *(CHECKOUT / "scripts").glob("*.py")):
+    for file in (*PACKAGE.rglob("*.py"), *(CHECKOUT / "scripts").glob("*.py")):
         assert ast.get_docstring(ast.parse(file.read_text("utf-8"))), file
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evalscope_summary import database, discovery, formats, percentiles, pool, tables
+from evalscope_summary import database, discovery, formats, percentiles, pool
 from evalscope_summary.columns import BY_NAME, GROUP_LABELS, PERFORMANCE, raw_columns
 from evalscope_summary.run import Record, read_run
 from evalscope_summary.settings import complete
+from evalscope_summary.tables.assembling import assemble, entries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import recomputed
@@ -118,8 +119,8 @@ OF_STREAMED = ("ttft", *PER_TOKEN)
 def both(tree: Path, run: str) -> tuple[dict[str, Any], dict[str, Any]]:
     record = read(tree, run)
     return (
-        tables.assemble(record, CONFIG | {"metrics": "reported", "fill_percentiles": False}),
-        tables.assemble(record, CONFIG),
+        assemble(record, CONFIG | {"metrics": "reported", "fill_percentiles": False}),
+        assemble(record, CONFIG),
     )
 
 
@@ -155,7 +156,7 @@ def test_reported_and_recomputed_agree_where_the_definitions_do(tree: Path, run:
 @each_run
 def test_labels_and_counts_are_the_same_in_both_modes(tree: Path, run: str) -> None:
     record = read(tree, run)
-    reported, own = (tables.assemble(record, CONFIG | {"metrics": mode}) for mode in ("reported", "recomputed"))
+    reported, own = (assemble(record, CONFIG | {"metrics": mode}) for mode in ("reported", "recomputed"))
     for column in raw_columns(CONFIG):
         if column.name not in PERFORMANCE:
             assert own.get(column.name) == reported.get(column.name)
@@ -194,9 +195,7 @@ def test_without_a_database_the_cells_are_empty_and_a_problem_says_so(tmp_path: 
     record = read(tmp_path, "run", recompute=False)
     assert record.recomputed == {}
     assert [problem.code for problem in record.recompute_problems] == ["unreadable-database"]
-    reported, own = (
-        tables.entries([record], CONFIG | {"metrics": mode}).problems for mode in ("reported", "recomputed")
-    )
+    reported, own = (entries([record], CONFIG | {"metrics": mode}).problems for mode in ("reported", "recomputed"))
     assert len(own) - len(reported) == 1
 
 
@@ -209,7 +208,7 @@ def test_an_unreadable_database_leaves_the_cells_empty_and_the_counts_there(tmp_
     record = read(tmp_path, "run")
     assert record.recomputed == {}
     assert [problem.code for problem in record.problems] == ["unreadable-database"]
-    row = tables.assemble(record, CONFIG)
+    row = assemble(record, CONFIG)
     assert (row["succeeded"], row.get("latency")) == (3, None)
 
 

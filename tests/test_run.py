@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalscope_summary import formats, tables
+from evalscope_summary import formats
 from evalscope_summary.problems import CODES, Problem
 from evalscope_summary.run import Record, read_run
 from evalscope_summary.settings import complete
+from evalscope_summary.tables.assembling import assemble
 
 RUNS = Path(__file__).parent / "fixtures" / "runs"
 TS = "20251129_135846"
@@ -752,7 +753,7 @@ def test_the_prompt_or_else_names_say_how_long_prompts_are(
     run = f"p1_medium/{TS}/m"
     record = tree.record(args=ARGS | {"prompt": prompt}, run=run)
     assert record.prompt_characters == characters
-    assert tables.assemble(record, complete({}))["prompt_length"] == length
+    assert assemble(record, complete({}))["prompt_length"] == length
 
 
 def test_the_text_of_a_prompt_is_not_kept(tree: Tree) -> None:
@@ -857,7 +858,7 @@ def test_what_the_file_says_is_nan_is_not_filled(tree: Tree) -> None:
 
     change(folder / formats.PERCENTILE, no_latency)
     record = tree.read()
-    row = tables.assemble(record, complete({}))
+    row = assemble(record, complete({}))
     assert "66p_latency_" not in row
     assert "66p_ttft_" in row
     assert "80p_latency_" in row
@@ -865,9 +866,9 @@ def test_what_the_file_says_is_nan_is_not_filled(tree: Tree) -> None:
 
 def test_without_a_percentile_file_all_come_from_the_rows(tree: Tree) -> None:
     folder = copy_run(tree, "1.9.1", "spec")
-    before = tables.assemble(tree.read(), complete({}))
+    before = assemble(tree.read(), complete({}))
     (folder / formats.PERCENTILE).unlink()
-    after = tables.assemble(tree.read(), complete({}))
+    after = assemble(tree.read(), complete({}))
     standard = [name for name in before if name[0].isdigit() and name.split("p_")[0] not in ("1", "5", "0", "100")]
     six = ("ttft_", "itl_", "tpot_", "latency_", "output_(tok/s)", "total_(tok/s)")
     filled = [name for name in standard if name.split("p_")[1] in six]

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalscope_summary import tables
+from conftest import frame_of, rows_in
 from evalscope_summary.columns import BY_NAME, GROUP_LABELS, Column, metric_columns
 from evalscope_summary.columns import raw_columns as raw_columns_of
 from evalscope_summary.columns import stats_columns as stats_columns_of
 from evalscope_summary.discovery import discover
 from evalscope_summary.run import read_run
 from evalscope_summary.settings import complete
-from evalscope_summary.stats import statistics as statistics_of
-from evalscope_summary.tables import Row
+from evalscope_summary.tables.assembling import Row, entries, merge
+from evalscope_summary.tables.csv import read_csv, write_csv
+from evalscope_summary.tables.stats import statistics as statistics_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +37,7 @@ def stats_columns(which: str) -> tuple[Column, ...]:
 
 def statistics(rows: Iterable[Row], which: str, group_by: Sequence[str], **more: object) -> list[Row]:
     settings_ = complete({"columns": which}) | {"group_by": list(group_by)} | more
-    return statistics_of(tables.frame(raw_columns_of(settings_), list(rows)), settings_)
+    return rows_in(statistics_of(frame_of(raw_columns_of(settings_), rows), settings_), stats_columns_of(settings_))
 
 
 # --- columns ---
@@ -281,7 +282,7 @@ def real_rows() -> list[Row]:
     for tree in FIXTURES.glob("runs/*/*/results"):
         for run, signature in discover(str(tree)).runs.items():
             records.append(read_run(tree, run, signature, True, False))
-    rows = tables.merge([tables.entries(records, complete({}))]).rows
+    rows = merge([entries(records, complete({}))]).rows
     assert len(rows) > 70
     return rows
 
@@ -302,8 +303,8 @@ def test_groups_of_real_runs_have_the_statistics_of_their_rows(real_rows: list[R
 
 
 def test_statistics_are_the_same_from_the_table_that_was_written(real_rows: list[Row], tmp_path: Path) -> None:
-    tables.write_csv(tmp_path / "raw.csv", raw_columns("all"), real_rows)
-    read_back = tables.read_csv(tmp_path / "raw.csv", raw_columns("all")).rows(named=True)
+    write_csv(tmp_path / "raw.csv", raw_columns("all"), frame_of(raw_columns("all"), real_rows))
+    read_back = rows_in(read_csv(tmp_path / "raw.csv", raw_columns("all")), raw_columns("all"))
     assert statistics(read_back, "all", GROUP_LABELS) == statistics(real_rows, "all", GROUP_LABELS)
 
 

@@ -479,9 +479,14 @@ GROUP_SETTINGS = ("group_by", "repeat_pattern", "label_pattern")
 """The settings that groups of runs depend on."""
 
 
-def label_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
+def label_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns that runs can be grouped by: those of every table, and those of `label_pattern`."""
-    return (*GROUP_LABELS, *(column.name for column in pattern_columns(settings["label_pattern"])))
+    return (*(BY_NAME[name] for name in GROUP_LABELS), *pattern_columns(settings["label_pattern"]))
+
+
+def label_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of `label_columns`."""
+    return tuple(column.name for column in label_columns(settings))
 
 
 def is_type(value: Any, column_type: Type) -> bool:

@@ -25,15 +25,24 @@ _KEPT = ".before"  # how the second name of a table ends
 UserErrors = (settings.WrongConfiguration, discovery.MissingTree, ConflictingUse, EmptyTree, jsonfile.CantWrite)
 """Exceptions whose text is all that a user needs."""
 
+_CSV = ("tables/csv", "tables/csv_lines", "tables/errors", "tables/frame")
+_GROUPS = ("tables/applied_patterns", "tables/groups", "tables/order")
+
 # What a rule depends on besides its input: the program's modules, and keys of the configuration. Modules that make
 # records are not named: when one of them changes, every run is read again, and all rules follow.
 _RULES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "merge": (("groups", "tables"), (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns")),
-    "stats": (("groups", "stats", "tables"), (*COLUMN_SETTINGS, *GROUP_SETTINGS)),
-    "export": (("tables",), COLUMN_SETTINGS),
-    "overview": (("groups", "overview", "stats", "tables"), (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics")),
-    "workbook": (("groups", "overview", "stats", "tables"), COLUMN_SETTINGS),
-    "data_package": (("groups", "overview", "stats", "tables"), (*COLUMN_SETTINGS, "metrics")),
+    "merge": (
+        (*_GROUPS, "tables/assembling", "tables/comparable", "tables/csv_lines", "tables/errors", "tables/frame"),
+        (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns"),
+    ),
+    "stats": ((*_CSV, *_GROUPS, "tables/stats"), (*COLUMN_SETTINGS, *GROUP_SETTINGS)),
+    "export": ((*_CSV, "tables/json", "tables/parquet", "tables/writers", "tables/xlsx"), COLUMN_SETTINGS),
+    "overview": (
+        (*_CSV, *_GROUPS, "tables/overview", "tables/overview_columns", "tables/stats"),
+        (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics"),
+    ),
+    "workbook": ((*_CSV, "tables/overview_columns", "tables/xlsx"), COLUMN_SETTINGS),
+    "data_package": (("tables/csv_lines", "tables/overview_columns"), (*COLUMN_SETTINGS, "metrics")),
 }
 
 
@@ -256,7 +265,7 @@ class Flow:
         """Print the overview on a terminal, if it was made since this process started."""
         # with environments of their own for rules, the one that runs Snakemake may lack what reads tables
         if sys.stdout.isatty() and not self.start.environments and self._overview_date() != self._overview_before:
-            from .overview import on_a_terminal
+            from .tables.overview import on_a_terminal
 
             print(f"\n{on_a_terminal(Path(self.overview[0]), self.config['label_pattern'])}\n", flush=True)
 
