@@ -102,6 +102,8 @@ def test_parquet_reads_the_same_everywhere(made: Project, table: str, reader: st
     names = [column.name for column in columns_of(made, table)]
     if reader == "pandas":
         frame = pd.read_parquet(path)
+        types = {"text": "string", "integer": "Int64", "float": "float64", "boolean": "boolean"}
+        assert [str(dtype) for dtype in frame.dtypes] == [types[column.type] for column in columns_of(made, table)]
         found = [[None if pd.isna(cell) else cell for cell in row] for row in frame.itertuples(index=False)]
         assert list(frame) == names
     elif reader == "polars":

@@ -316,3 +316,13 @@ def test_the_average_of_equal_values_is_that_value() -> None:
 def test_a_statistic_beyond_all_floats_is_empty() -> None:
     (row,) = statistics([{"latency": 1e200}, {"latency": 3e200}], "standard", ["config"])
     assert row["latency_std"] is None
+
+
+def test_an_empty_cell_moves_no_digit_of_another_metric() -> None:
+    metrics = [column.name for column in metric_columns("standard")]
+    rows: list[Row] = [dict.fromkeys(metrics, value) for value in (0.1, 0.4, 0.9, 1.6)]
+    averages = {
+        statistics([*rows[:-1], rows[-1] | {"ttft": last}], "standard", ["config"])[0]["latency_avg"]
+        for last in (2.0, None)
+    }
+    assert averages == {python.fmean(row["latency"] for row in rows)}

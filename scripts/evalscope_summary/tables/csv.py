@@ -24,7 +24,8 @@ _BLOCK, _LARGEST_BLOCK = 2**20, 2**31 - 1  # bytes: of small ones, Arrow keeps l
 
 
 def write_csv(path: Path, columns: Sequence[Column], table: pd.DataFrame) -> None:
-    """Write a table as CSV."""
+    """Write a table as CSV: four times as fast as `DataFrame.to_csv` (benchmarks/csv_writers.py), and with the same
+    cells as `csv_line` gives the rows of records."""
     write_csv_lines(path, columns, map(csv_line(columns), rows_of(table, columns)))
 
 

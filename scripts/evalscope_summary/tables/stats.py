@@ -42,7 +42,7 @@ def of_groups(raw: pd.DataFrame, found: Groups, metrics: Sequence[str], wanted: 
     cells = np.empty((len(found.sizes), len(metrics), len(wanted)))
     for begin in range(0, len(metrics), _AT_ONCE):
         some = slice(begin, begin + _AT_ONCE)
-        values = _Values(raw[list(metrics[some])].astype("float64"), found.of_run)
+        values = _Values(raw[list(metrics[some])], found.of_run)
         for index, name in enumerate(wanted):
             statistic = getattr(values, name)
             cells[:, some, index] = np.where(np.isfinite(statistic), statistic, np.nan)
@@ -57,10 +57,12 @@ class _Values:
     """The statistics of values by group: a row per group, a column per metric, NaN where one is not defined."""
 
     def __init__(self, values: pd.DataFrame, of_run: NDArray[np.int64]) -> None:
-        self._groups = values.groupby(of_run)
+        # Not float64: pandas 3.1 sums that otherwise where no cell of any column is empty, so that the last digits of a
+        # metric would depend on the others.
+        self._groups = values.astype("Float64").groupby(of_run)
 
     def _agg(self, function: str) -> Cells:
-        cells: Cells = self._groups.agg(function).to_numpy()
+        cells: Cells = self._groups.agg(function).to_numpy(np.float64, na_value=np.nan)
         return cells
 
     @cached_property
