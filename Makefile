@@ -27,7 +27,7 @@ vendor:  ## fetch the table library of the report from npm again
 	  cp package/dist/css/tabulator.min.css . && cp package/LICENSE tabulator.LICENSE && \
 	  rm -r package tabulator-tables-$(TABULATOR).tgz
 
-test: $(DEV)/installed  ## run all tests
+test: $(DEV)/installed  ## run all tests (11 min)
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal
 
 test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (10 min)
@@ -49,7 +49,7 @@ format: $(DEV)/installed  ## format the code
 	$(DEV)/bin/ruff format .
 	$(DEV)/bin/snakefmt Snakefile workflow/Snakefile report/Snakefile
 
-docs: $(DEV)/installed  ## rewrite the generated parts of README and config/
+docs: $(DEV)/installed  ## rewrite the generated parts of the documentation
 	$(DEV)/bin/python scripts/document.py
 
 bench: $(VENV)/installed  ## measure the workflow against references

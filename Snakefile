@@ -1,5 +1,5 @@
 # A tree of `evalscope perf` results → tables. Rules in flow order: extract → merge → stats → export.
-# The runs are found while this file is parsed, which writes one small inventory per batch; see README, "What reruns when".
+# The runs are found while this file is parsed, which writes one small inventory per batch; see docs/reruns.md.
 
 import hashlib
 import importlib.util

@@ -1,16 +1,20 @@
-"""Rewrite the generated parts of the documentation: the columns in both READMEs and docs/columns.md, the keys in
-config/README.md, and config/config.yaml. They come from the column table, what is known of evalscope's formats, and the
-configuration's schema.
+"""Rewrite the generated parts of the documentation: what `make example` shows in both READMEs, the columns and problem
+codes in docs/, the keys in config/README.md, and config/config.yaml. They come from a run of the workflow on
+example/results, the column table, what is known of evalscope's formats, and the configuration's schema.
 
     document.py           rewrite them
     document.py --check   exit with 1 if one of them is out of date
 """
 
 import argparse
+import csv
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from evalscope_summary import formats
 from evalscope_summary.columns import (
@@ -20,11 +24,21 @@ from evalscope_summary.columns import (
     STANDARD,
     STATISTIC_MEANINGS,
 )
-from evalscope_summary.problems import FIELDS
+from evalscope_summary.problems import CODES, FIELDS
 from evalscope_summary.settings import schema
 
 ROOT = Path(__file__).parents[1]
 _BEGIN, _END = "<!-- generated: {} -->", "<!-- end of generated -->"
+
+EXCERPTS = {
+    "overview": ("config", "parallel", "rate", "runs", "success", "requests/s", "output tok/s", "TTFT (s)"),
+    "raw": ("timestamp", "config", "parallel", "rate", "failed", "output_throughput", "ttft", "99p_ttft_"),
+    "stats": ("config", "count", "parallel", "output_throughput_avg", "output_throughput_std", "ttft_avg", "ttft_std"),
+    "problems": ("severity", "code", "run", "message"),
+}
+"""The columns of each table that the READMEs show."""
+
+EXCERPT_ROWS = 5
 
 
 def columns_table(translations: dict[str, str], head: str, pattern: str) -> str:
@@ -98,6 +112,56 @@ def table(head: str, rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines + [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows])
 
 
+def codes_table(translations: dict[str, str], head: str) -> str:
+    """The codes of `summary_problems` as a Markdown table.
+
+    Args:
+        translations: meaning → translated meaning; empty for English.
+        head: the header cells, separated by ` | `.
+    """
+    return table(head, ((f"`{code}`", translations.get(meaning, meaning)) for code, meaning in CODES.items()))
+
+
+def example() -> dict[str, str]:
+    """What `make example` prints, and some rows and columns of each table, as Markdown. Runs the workflow.
+
+    Raises:
+        SystemExit: the workflow failed; the text is what it said.
+    """
+    with TemporaryDirectory() as folder:
+        results = ROOT / "example" / "results"
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", folder]
+        settings = ["--cores", "2", "--config", f"results_dir={results}", "batches=2"]
+        outcome = subprocess.run([*command, *settings], capture_output=True, text=True, check=False)
+        if outcome.returncode:
+            raise SystemExit(outcome.stderr)
+        counts = re.findall(r"^\d+ runs; .*$", outcome.stderr, re.MULTILINE)
+        last = re.findall(r'^\t@echo "(.*)"$', (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+        printed = "\n".join(["```", "…", *counts, "…", *last, "```"])
+        return {"printed": printed, **{name: _excerpt(Path(folder), name) for name in EXCERPTS}}
+
+
+def _excerpt(folder: Path, name: str) -> str:
+    """Rows of a table of the example: five that lie as far apart as they can, or all if there are fewer."""
+    if name == "overview":  # as it is shown: the Markdown
+        lines = (folder / "summary_overview.md").read_text("utf-8").splitlines()
+        cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines if line.startswith("| ")]
+        rows = [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
+    else:
+        with (folder / f"summary_{name}.csv").open(newline="", encoding="utf-8") as file:
+            rows = [{key: _short(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    last = len(rows) - 1
+    wanted = (
+        range(len(rows)) if last < EXCERPT_ROWS else [round(i * last / (EXCERPT_ROWS - 1)) for i in range(EXCERPT_ROWS)]
+    )
+    return table(" | ".join(EXCERPTS[name]), ([rows[row][column] for column in EXCERPTS[name]] for row in wanted))
+
+
+def _short(cell: str) -> str:
+    """A cell with a fraction in four significant digits, like those of the overview; any other cell as it is."""
+    return f"{float(cell):.4g}" if re.fullmatch(r"-?\d+\.\d+(e-?\d+)?", cell) else cell
+
+
 def dictionary() -> dict[str, str]:
     """The tables of docs/columns.md."""
     return {
@@ -133,6 +197,7 @@ def dictionary() -> dict[str, str]:
             "statistic | meaning", ((f"`{name}`", meaning) for name, (meaning, _) in STATISTIC_MEANINGS.items())
         ),
         "problems": table("column | meaning", ((f"`{name}`", meaning) for name, meaning in FIELDS.items())),
+        "codes": codes_table({}, "code | meaning"),
         "breaks": table(
             "metric | since | change | measured",
             (
@@ -164,13 +229,18 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would change")
     check = parser.parse_args().check
     chinese = json.loads((ROOT / "config" / "columns.zh.json").read_text("utf-8"))
-    english = columns_table({}, "column | type | unit | meaning", "percentile of the ")
+    shown = example()
     generated: list[tuple[str, Callable[[str], str]]] = [
-        ("README.md", between_markers("columns", english)),
+        *(
+            (readme, between_markers(name, content))
+            for readme in ("README.md", "README.zh-CN.md")
+            for name, content in shown.items()
+        ),
         (
-            "README.zh-CN.md",
+            "docs/columns.zh-CN.md",
             between_markers("columns", columns_table(chinese, "列 | 类型 | 单位 | 含义", "百分位数：")),
         ),
+        ("docs/columns.zh-CN.md", between_markers("codes", codes_table(chinese, "代码 | 含义"))),
         ("config/README.md", between_markers("keys", keys_table())),
         ("config/config.yaml", lambda _: configuration()),
         *(("docs/columns.md", between_markers(name, content)) for name, content in dictionary().items()),

@@ -5,20 +5,21 @@ from typing import Literal, NamedTuple
 
 Severity = Literal["skipped", "warning"]
 
-CODES = (
-    "incomplete",
-    "unreadable-json",
-    "unreadable-database",
-    "unknown-format",
-    "no-successful-requests",
-    "counts-disagree",
-    "percentiles-disagree",
-    "corrected-throughput",
-    "value-out-of-range",
-    "duplicate-run",
-    "mixed-definitions",
-    "mixed-arguments",
-)
+CODES = {
+    "incomplete": "a file that a run needs is missing: stopped, or still running",
+    "unreadable-json": "the file is damaged, cut off, may not be read, or is JSON of more than 16 MiB",
+    "unreadable-database": "the database is damaged, cut off, locked, or may not be read",
+    "unknown-format": "no file of a known kind",
+    "no-successful-requests": "all requests failed: counts only, no performance",
+    "counts-disagree": "succeeded + failed are not the requests, or the database holds another number",
+    "percentiles-disagree": "the request rows give other percentiles than the file",
+    "corrected-throughput": "the tool divided by the wrong time; corrected, its values are in the message",
+    "value-out-of-range": "a metric that is negative, no number or infinite: the cell is empty",
+    "duplicate-run": "the same bytes as another run: perhaps a copy; both stay",
+    "mixed-definitions": "a group averages runs from before and after a release that changed what a metric means",
+    "mixed-arguments": "a group averages runs that differ in an argument that changes the workload and is in no label",
+}
+"""The codes of `summary_problems`, and what they mean."""
 
 
 FIELDS = {
