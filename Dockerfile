@@ -1,4 +1,4 @@
-# The workflow with all that it needs, as locked. README, "With conda or in a container", says how to use it.
+# The workflow with all that it needs, as locked. docs/cluster.md says how to use it.
 FROM python:3.13-slim
 WORKDIR /opt/evalscope-summary
 COPY requirements.lock ./
@@ -7,6 +7,7 @@ COPY Snakefile ./
 COPY config config
 COPY envs envs
 COPY scripts scripts
+COPY workflow workflow
 RUN python -m compileall -q scripts
 # For `--user` with a number that has no entry in the container: Snakemake asks for a home and a name.
 ENV HOME=/tmp USER=user

@@ -27,7 +27,7 @@ vendor:  ## fetch the table library of the report from npm again
 	  cp package/dist/css/tabulator.min.css . && cp package/LICENSE tabulator.LICENSE && \
 	  rm -r package tabulator-tables-$(TABULATOR).tgz
 
-test: $(DEV)/installed  ## run all tests
+test: $(DEV)/installed  ## run all tests (11 min)
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal
 
 test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (10 min)
@@ -39,7 +39,7 @@ test-slurm: $(SLURM)/installed  ## run the tests that start a Slurm (as root, wi
 lint: $(DEV)/installed  ## check style, types and the workflow
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
-	$(DEV)/bin/snakefmt --check Snakefile workflow/Snakefile report/Snakefile
+	$(DEV)/bin/snakefmt --check Snakefile workflow/Snakefile workflow/library.smk report/Snakefile
 	$(DEV)/bin/mypy
 	$(DEV)/bin/python scripts/document.py --check
 	$(DEV)/bin/snakemake --lint --directory example
@@ -48,9 +48,9 @@ lint: $(DEV)/installed  ## check style, types and the workflow
 format: $(DEV)/installed  ## format the code
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
-	$(DEV)/bin/snakefmt Snakefile workflow/Snakefile report/Snakefile
+	$(DEV)/bin/snakefmt Snakefile workflow/Snakefile workflow/library.smk report/Snakefile
 
-docs: $(DEV)/installed  ## rewrite the generated parts of README, docs/ and config/, and the conda environments
+docs: $(DEV)/installed  ## rewrite the generated parts of the documentation, and the conda environments
 	$(DEV)/bin/python scripts/document.py
 
 bench: $(VENV)/installed  ## measure the workflow against references

@@ -1,66 +1,28 @@
 # A tree of `evalscope perf` results → tables. Rules in flow order: extract → merge → stats → export.
-# The runs are found while this file is parsed, which writes one small inventory per batch; see README, "What reruns when".
+# The runs are found while this file is parsed, which writes one small inventory per batch; see docs/reruns.md.
 
-import hashlib
-import importlib.util
-import sys
-import tarfile
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
-from snakemake.sourcecache import LocalGitFile, LocalSourceFile
+from snakemake.sourcecache import LocalGitFile
 from snakemake.utils import min_version
 
 min_version("9.19")
 
-
-# The folder of this file. If a workflow names it by `github()` or `gitfile()` it lies in none: then the files of its
-# commit, in a folder that stays the same, since another path in a command is a change of it.
-here = workflow.current_basedir
-if isinstance(here, LocalSourceFile):
-    HERE = here.get_path_or_uri(secret_free=True)
-else:
-    from git import Repo  # Snakemake's own; takes long to import
-
-    repository = Repo(here.repo_path) if isinstance(here, LocalGitFile) else here.hosted_repo.repo
-    commit = repository.commit(here.ref).hexsha
-    folder = Path(".snakemake", f"evalscope-summary-{commit}").absolute()
-    folder.parent.mkdir(exist_ok=True)
-    if not folder.exists():
-        with TemporaryDirectory(dir=folder.parent) as temporary:
-            archive, files = Path(temporary, "archive"), Path(temporary, "files")
-            repository.git.archive(commit, format="tar", output=archive)
-            with tarfile.open(archive) as tar:
-                tar.extractall(files, filter="data")
-            try:
-                files.rename(folder)
-            except OSError:
-                if not folder.exists():  # another start was quicker
-                    raise
-    HERE = str(folder / here.path)
+BASE = workflow.current_basedir
 
 
-# This checkout's package, under a name of its own: another checkout may be loaded in the same process.
-package = Path(HERE, "scripts", "evalscope_summary")
-name = f"evalscope_summary_{hashlib.sha256(bytes(package)).hexdigest()[:12]}"
-if name not in sys.modules:
-    spec = importlib.util.spec_from_file_location(name, package / "__init__.py")
-    sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[name])
-library = importlib.import_module(f"{name}.workflow")
+# `gitfile()` finds nothing beside a Snakefile at the root of its repository: see docs/snakemake-gitfile.md
+include:
+    LocalGitFile(BASE.repo_path, "workflow/library.smk", commit=BASE.ref)
+    if isinstance(BASE, LocalGitFile)
+    else "workflow/library.smk"
 
 
-if library.has_settings("config/config.yaml"):
+if library().has_settings("config/config.yaml"):
 
     configfile: "config/config.yaml"
 
 
-try:
-    settings = library.settings.complete(config)
-except library.UserErrors as error:
-    raise WorkflowError(str(error)) from error  # a message without a traceback
+settings = plainly(library().settings.complete, config)
 
 
 scattergather:
@@ -69,11 +31,8 @@ scattergather:
 
 BATCHES = gather.evalscope_runs("{scatteritem}")
 
-try:
-    flow = library.Flow(settings, BATCHES, HERE, library.Start.of(workflow, settings))
-    flow.discover()
-except library.UserErrors as error:
-    raise WorkflowError(str(error)) from error
+flow = library().Flow(settings, BATCHES, HERE, plainly(library().Start.of, workflow, settings))
+plainly(flow.discover)
 
 
 if flow.start.image:
@@ -108,8 +67,10 @@ rule extract:
         flow.environment("runs")
     resources:
         **flow.batch_resources,
+    params:
+        program=flow.program("extract.py"),
     shell:
-        flow.program("extract.py", "{input.inventory:q} {wildcards.scatteritem:q} {input.records:q}")
+        flow.command("{input.inventory:q} {wildcards.scatteritem:q} {input.records:q}")
 
 
 # Nothing asks for these two where jobs share files with Snakemake. Elsewhere (`--shared-fs-usage` without `input-output`,
@@ -125,8 +86,10 @@ rule pack:
     localrule: True
     conda:
         flow.environment("runs")
+    params:
+        program=flow.program("pack.py"),
     shell:
-        flow.program("pack.py", "{input:q} {output:q}", "--ship-files" if settings["ship_files"] else "")
+        flow.command("{input:q} {output:q}", "--ship-files" if settings["ship_files"] else "")
 
 
 rule extract_elsewhere:
@@ -141,8 +104,10 @@ rule extract_elsewhere:
         flow.environment("runs")
     resources:
         **flow.packed_resources,
+    params:
+        program=flow.program("extract_elsewhere.py"),
     shell:
-        flow.program("extract_elsewhere.py", "{input:q} {output:q}")
+        flow.command("{input:q} {output:q}")
 
 
 rule merge:
@@ -159,13 +124,14 @@ rule merge:
     retries: flow.table_retries
     localrule: flow.makes_tables_at_once
     conda:
-        flow.environment("runs")
+        flow.environment("tables")
     threads: 4
     resources:
         **flow.table_resources,
+    params:
+        program=flow.program("merge.py"),
     shell:
-        flow.program(
-            "merge.py",
+        flow.command(
             "{input.settings:q} {input.inventories:q}",
             "--raw={output.raw:q} --problems={output.problems:q} --threads {threads}",
         )
@@ -175,7 +141,7 @@ rule stats:
     """Statistics over the runs of each group. Reruns when the table of runs or the grouping did."""
     input:
         settings=local(flow.settings("stats")),
-        raw=rules.merge.output.raw,
+        tables=rules.merge.output.raw,
         strict=local(flow.strict_stamp) if flow.strict else [],
     output:
         flow.table("stats", "csv"),
@@ -187,15 +153,34 @@ rule stats:
         flow.environment("tables")
     resources:
         **flow.table_resources,
+    params:
+        program=flow.program("stats.py"),
     shell:
-        flow.program("stats.py", "{input.settings:q} {input.raw:q} {output:q}")
+        flow.command("{input.settings:q} {input.tables:q} {output:q}")
 
 
-rule export:
-    """A table in a further format. Reads no run and repeats no merge."""
+# What else is made of tables, as `stats` is: none of it reads a run, or repeats the merge.
+
+
+# The main metrics of each group of runs, to look at and to paste into a report.
+use rule stats as overview with:
+    input:
+        settings=local(flow.settings("overview")),
+        tables=[rules.merge.output.raw, rules.merge.output.problems],
+        strict=local(flow.strict_stamp) if flow.strict else [],
+    output:
+        report(flow.overview, category="Summary"),
+    log:
+        local(flow.log("overview")),
+    params:
+        program=flow.program("overview.py"),
+
+
+# A table in a further format.
+use rule stats as export with:
     input:
         settings=local(flow.settings("export")),
-        table=flow.table("{table}", "csv"),
+        tables=flow.table("{table}", "csv"),
         strict=local(flow.strict_stamp) if flow.strict else [],
     output:
         flow.table("{table}", "{format}"),
@@ -203,39 +188,14 @@ rule export:
         local(flow.log("export-{table}-{format}")),
     wildcard_constraints:
         format="json|parquet|xlsx",
-    retries: flow.table_retries
-    localrule: flow.makes_tables_at_once
     conda:
         flow.environment("exports")
-    resources:
-        **flow.table_resources,
-    shell:
-        flow.program("export.py", "{input.settings:q} {input.table:q} {wildcards.table} {output:q}")
+    params:
+        program=flow.program("export.py"),
 
 
-rule overview:
-    """The main metrics of each group of runs, to look at and to paste into a report."""
-    input:
-        settings=local(flow.settings("overview")),
-        raw=rules.merge.output.raw,
-        problems=rules.merge.output.problems,
-        strict=local(flow.strict_stamp) if flow.strict else [],
-    output:
-        report(flow.overview, category="Summary"),
-    log:
-        local(flow.log("overview")),
-    retries: flow.table_retries
-    localrule: flow.makes_tables_at_once
-    conda:
-        flow.environment("tables")
-    resources:
-        **flow.table_resources,
-    shell:
-        flow.program("overview.py", "{input.settings:q} {input.raw:q} {input.problems:q} {output:q}")
-
-
-rule workbook:
-    """All tables as the sheets of one workbook for spreadsheets."""
+# All tables as the sheets of one workbook for spreadsheets.
+use rule stats as workbook with:
     input:
         settings=local(flow.settings("workbook")),
         tables=[flow.table(table, "csv") for table in ("overview", "raw", "stats", "problems")],
@@ -243,18 +203,14 @@ rule workbook:
         flow.workbook,
     log:
         local(flow.log("workbook")),
-    retries: flow.table_retries
-    localrule: flow.makes_tables_at_once
     conda:
         flow.environment("exports")
-    resources:
-        **flow.table_resources,
-    shell:
-        flow.program("workbook.py", "{input.settings:q} {output:q} {input.tables:q}")
+    params:
+        program=flow.program("workbook.py"),
 
 
-rule data_package:
-    """The data dictionary: what every column of the configured tables means."""
+# The data dictionary: what every column of the configured tables means.
+use rule stats as data_package with:
     input:
         settings=local(flow.settings("data_package")),
         tables=flow.described,
@@ -262,14 +218,8 @@ rule data_package:
         flow.data_package,
     log:
         local(flow.log("data_package")),
-    retries: flow.table_retries
-    localrule: flow.makes_tables_at_once
-    conda:
-        flow.environment("tables")
-    resources:
-        **flow.table_resources,
-    shell:
-        flow.program("data_package.py", "{input.settings:q} {output:q} {input.tables:q}")
+    params:
+        program=flow.program("data_package.py"),
 
 
 # With `strict: true`: fail if a run was skipped. A rule of its own, as a failing rule loses its output.
@@ -284,22 +234,24 @@ rule strict:
     localrule: True
     conda:
         flow.environment("runs")
+    params:
+        program=flow.program("strict.py"),
     shell:
-        flow.program("strict.py", "{input:q}")
+        flow.command("{input:q}")
 
 
 # A table that can't be made anew stays as it was (not in an importing workflow, where only its own handlers run).
 onstart:
-    flow.keep_tables()
+    flow.kept.keep()
 
 
 onerror:
-    for path in flow.restore_tables():
+    for path in flow.kept.restore():
         workflow.persistence.cleanup_metadata(IOFile(str(path)))  # it says that it was made of the inputs of now
-    library.array_logs.remove(workflow)
+    library().array_logs.remove(workflow)
 
 
 onsuccess:
-    flow.release_tables()
+    flow.kept.release()
     flow.show_overview()
-    library.array_logs.remove(workflow)
+    library().array_logs.remove(workflow)

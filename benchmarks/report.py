@@ -20,11 +20,15 @@ from pathlib import Path
 HERE = Path(__file__).parents[1]
 sys.path[:0] = [str(HERE / "scripts"), str(HERE / "report")]
 
-from evalscope_summary.columns import GROUP_LABELS, STANDARD, raw_columns, stats_columns  # noqa: E402
+from evalscope_summary.columns import GROUP_LABELS, STANDARD  # noqa: E402
+from evalscope_summary.layouts import raw_columns, stats_columns  # noqa: E402
 from evalscope_summary.problems import Problem  # noqa: E402
 from evalscope_summary.settings import complete  # noqa: E402
-from evalscope_summary.stats import statistics as group_statistics  # noqa: E402
-from evalscope_summary.tables import Row, frame, write_csv, write_problems  # noqa: E402
+from evalscope_summary.tables.assembling import Row, cells_in  # noqa: E402
+from evalscope_summary.tables.csv import write_csv  # noqa: E402
+from evalscope_summary.tables.csv_lines import write_problems  # noqa: E402
+from evalscope_summary.tables.frame import frame  # noqa: E402
+from evalscope_summary.tables.stats import statistics as group_statistics  # noqa: E402
 
 REPEATS, LEVELS = 5, (1, 2, 4, 8, 16, 32, 64, 128)
 RELEASES = (("1.4.1", "1.5.0"), ("1.9.1", "1.10.0"), ("1.12.0", "1.13.0"), ("1.14.1", None))
@@ -64,8 +68,9 @@ def write_tables(folder: Path, made: list[Row], problems: list[Problem]) -> list
     """Write the tables of some runs as the data layer does, and the settings; returns what `write_page` reads."""
     settings = complete({})
     raw, stats, wrong, chosen = (folder / name for name in ("raw.csv", "stats.csv", "problems.csv", "settings.json"))
-    write_csv(raw, raw_columns(settings), made)
-    write_csv(stats, stats_columns(settings), group_statistics(frame(raw_columns(settings), made), settings))
+    table = frame(raw_columns(settings), map(cells_in(raw_columns(settings)), made))
+    write_csv(raw, raw_columns(settings), table)
+    write_csv(stats, stats_columns(settings), group_statistics(table, settings))
     write_problems(wrong, problems)
     chosen.write_text(json.dumps(settings))
     return [raw, stats, wrong, chosen]

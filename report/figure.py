@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import vl_convert
 from evalscope_report.charts import CHARTS, CONFIG, LIMITS, LINEAR, REPEATED, Spec, fill
-from evalscope_report.content import Content, content, tell
+from evalscope_report.content import Content, content, run_logged
 from evalscope_summary.jsonfile import write_atomically
 
 if TYPE_CHECKING:
@@ -286,4 +286,4 @@ def write_figure(raw: Path, problems: Path, settings: Path, name: str, output: P
 
 if __name__ == "__main__":
     tables = (Path(snakemake.input[name]) for name in ("raw", "problems", "settings"))
-    tell(Path(snakemake.log[0]), write_figure, *tables, snakemake.wildcards.figure, Path(snakemake.output[0]))
+    run_logged(Path(snakemake.log[0]), write_figure, *tables, snakemake.wildcards.figure, Path(snakemake.output[0]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import vl_convert
 from evalscope_report.charts import CHARTS, CONFIG, LIMITS, LINEAR, LOG, REPEATED
-from evalscope_report.content import HERE, Content, content, dump, tell
+from evalscope_report.content import HERE, Content, content, dump, run_logged
 from evalscope_summary.jsonfile import write_atomically
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -84,4 +84,4 @@ def write_page(raw: Path, stats: Path, problems: Path, settings: Path, output: P
 
 if __name__ == "__main__":
     tables = (Path(snakemake.input[name]) for name in ("raw", "stats", "problems", "settings"))
-    tell(Path(snakemake.log[0]), write_page, *tables, Path(snakemake.output[0]))
+    run_logged(Path(snakemake.log[0]), write_page, *tables, Path(snakemake.output[0]))

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from evalscope_summary import made
 from evalscope_summary.columns import Column
+from evalscope_summary.dictionary import described
 from evalscope_summary.jsonfile import write_atomically
-from evalscope_summary.overview import columns_of
+from evalscope_summary.tables.files import columns_of
 
 _TYPES = {"text": "string", "integer": "integer", "float": "number", "boolean": "boolean"}
 _DESCRIPTIONS = {
@@ -32,7 +34,7 @@ def resource(path: str, table: str, columns: Sequence[Column], metrics: str) -> 
     """
     fields = [
         {"name": column.name, "type": _TYPES[column.type]}
-        | {key: text for key, text in column.described(metrics).items() if text}
+        | {key: text for key, text in described(column, metrics).items() if text}
         for column in columns
     ]
     return {
@@ -52,8 +54,8 @@ def main() -> None:
     """Write the package of the tables that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("settings", type=Path, help="JSON file with the settings of this rule")
-    parser.add_argument("package", type=Path, help="summary.datapackage.json to write")
     parser.add_argument("tables", type=Path, nargs="+", help="CSV tables beside it: summary_raw.csv and so on")
+    parser.add_argument("package", type=Path, help="summary.datapackage.json to write")
     options = parser.parse_args()
     settings = json.loads(options.settings.read_bytes())
     resources = []
@@ -66,6 +68,7 @@ def main() -> None:
         "resources": resources,
     }
     write_atomically(options.package, orjson.dumps(package, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    made.note(options.settings)
 
 
 if __name__ == "__main__":

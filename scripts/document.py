@@ -1,32 +1,50 @@
-"""Rewrite what is generated: the columns in both READMEs and docs/columns.md, the keys in config/README.md,
-config/config.yaml, and the conda environments. They come from the column table, what is known of evalscope's formats,
-the configuration's schema, and the lock files.
+"""Rewrite what is generated: what `make example` shows in both READMEs, the columns and problem codes in docs/, the
+keys in config/README.md, config/config.yaml, and the conda environments. They come from a run of the workflow on
+example/results, the column table, what the readers know, the configuration's schema, and the lock files.
 
     document.py           rewrite them
     document.py --check   exit with 1 if one of them is out of date
 """
 
 import argparse
+import csv
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from evalscope_summary import formats
+from evalscope_summary import dictionary
 from evalscope_summary.columns import (
+    BY_NAME,
     FURTHER_METRICS,
+    PERCENTILE_COLUMNS,
     PERCENTILE_METRICS,
+    PERCENTS,
     PERFORMANCE,
     STANDARD,
-    STATISTIC_MEANINGS,
 )
-from evalscope_summary.problems import FIELDS
+from evalscope_summary.layouts import PROBLEM_COLUMNS, STATISTIC_MEANINGS
+from evalscope_summary.problems import CODES
+from evalscope_summary.readers import READERS
 from evalscope_summary.settings import schema
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 _BEGIN, _END = "<!-- generated: {} -->", "<!-- end of generated -->"
+
+EXCERPTS = {
+    "overview": ("config", "parallel", "rate", "runs", "success", "requests/s", "output tok/s", "TTFT (s)"),
+    "raw": ("timestamp", "config", "parallel", "rate", "failed", "output_throughput", "ttft", "99p_ttft_"),
+    "stats": ("config", "count", "parallel", "output_throughput_avg", "output_throughput_std", "ttft_avg", "ttft_std"),
+    "problems": ("severity", "code", "run", "message"),
+}
+"""The columns of each table that the READMEs show."""
+
+EXCERPT_ROWS = 5
 
 
 _PYTHON = "3.13"
@@ -47,15 +65,15 @@ ENVIRONMENTS: dict[str, tuple[str, Sequence[str]]] = {
     "envs/runs.yaml": ("Rules that read runs (`snakemake --sdm conda`).", ("google-re2", "numpy", "orjson", "tqdm")),
     "envs/tables.yaml": (
         "Rules that make tables of tables (`snakemake --sdm conda`).",
-        ("google-re2", "orjson", "polars", "scipy", "tabulate"),
+        ("google-re2", "numpy", "orjson", "pandas", "pyarrow", "scipy", "tabulate", "tqdm"),
     ),
     "envs/exports.yaml": (
         "Rules that write tables in further formats (`snakemake --sdm conda`).",
-        ("orjson", "polars", "pyarrow", "tabulate", "xlsxwriter"),
+        ("numpy", "orjson", "pandas", "pyarrow", "tabulate", "xlsxwriter"),
     ),
     "report/environment.yaml": (
         "For `--sdm conda`: what the report needs besides the tables.",
-        ("jinja2", "numpy", "orjson", "polars", "tabulate", "vl-convert-python"),
+        ("jinja2", "numpy", "orjson", "pandas", "pyarrow", "tabulate", "vl-convert-python"),
     ),
 }
 """File of a conda environment → what it is for, and the libraries in it (PyPI's names)."""
@@ -161,7 +179,57 @@ def table(head: str, rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines + [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows])
 
 
-def dictionary() -> dict[str, str]:
+def codes_table(translations: dict[str, str], head: str) -> str:
+    """The codes of `summary_problems` as a Markdown table.
+
+    Args:
+        translations: meaning → translated meaning; empty for English.
+        head: the header cells, separated by ` | `.
+    """
+    return table(head, ((f"`{code}`", translations.get(meaning, meaning)) for code, meaning in CODES.items()))
+
+
+def example() -> dict[str, str]:
+    """What `make example` prints, and some rows and columns of each table, as Markdown. Runs the workflow.
+
+    Raises:
+        SystemExit: the workflow failed; the text is what it said.
+    """
+    with TemporaryDirectory() as folder:
+        results = ROOT / "example" / "results"
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", folder]
+        settings = ["--cores", "2", "--config", f"results_dir={results}", "batches=2"]
+        outcome = subprocess.run([*command, *settings], capture_output=True, text=True, check=False)
+        if outcome.returncode:
+            raise SystemExit(outcome.stderr)
+        counts = re.findall(r"^\d+ runs; .*$", outcome.stderr, re.MULTILINE)
+        last = re.findall(r'^\t@echo "(.*)"$', (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+        printed = "\n".join(["```", "…", *counts, "…", *last, "```"])
+        return {"printed": printed, **{name: _excerpt(Path(folder), name) for name in EXCERPTS}}
+
+
+def _excerpt(folder: Path, name: str) -> str:
+    """Rows of a table of the example: five that lie as far apart as they can, or all if there are fewer."""
+    if name == "overview":  # as it is shown: the Markdown
+        lines = (folder / "summary_overview.md").read_text("utf-8").splitlines()
+        cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines if line.startswith("| ")]
+        rows = [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
+    else:
+        with (folder / f"summary_{name}.csv").open(newline="", encoding="utf-8") as file:
+            rows = [{key: _short(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    last = len(rows) - 1
+    wanted = (
+        range(len(rows)) if last < EXCERPT_ROWS else [round(i * last / (EXCERPT_ROWS - 1)) for i in range(EXCERPT_ROWS)]
+    )
+    return table(" | ".join(EXCERPTS[name]), ([rows[row][column] for column in EXCERPTS[name]] for row in wanted))
+
+
+def _short(cell: str) -> str:
+    """A cell with a fraction in four significant digits, like those of the overview; any other cell as it is."""
+    return f"{float(cell):.4g}" if re.fullmatch(r"-?\d+\.\d+(e-?\d+)?", cell) else cell
+
+
+def columns_document() -> dict[str, str]:
     """The tables of docs/columns.md."""
     return {
         "raw": table(
@@ -172,7 +240,7 @@ def dictionary() -> dict[str, str]:
                     column.type,
                     column.unit,
                     column.description,
-                    column.source,
+                    dictionary.source(column),
                     column.recomputed or ("empty" if column.name in PERFORMANCE else "the same"),
                 )
                 for column in STANDARD
@@ -186,7 +254,7 @@ def dictionary() -> dict[str, str]:
                     f"`{{P}}p_{metric.suffix}`",
                     metric.unit,
                     metric.description,
-                    f"{formats.PERCENTILE}: {', '.join(f'`{key}`' for key in formats.PERCENTILE_KEYS[metric.name])}",
+                    dictionary.source(BY_NAME[PERCENTILE_COLUMNS[PERCENTS[0], metric.name]]),
                     metric.recomputed,
                 )
                 for metric in (*PERCENTILE_METRICS, *FURTHER_METRICS)
@@ -195,21 +263,18 @@ def dictionary() -> dict[str, str]:
         "statistics": table(
             "statistic | meaning", ((f"`{name}`", meaning) for name, (meaning, _) in STATISTIC_MEANINGS.items())
         ),
-        "problems": table("column | meaning", ((f"`{name}`", meaning) for name, meaning in FIELDS.items())),
+        "problems": table("column | meaning", ((f"`{column.name}`", column.description) for column in PROBLEM_COLUMNS)),
+        "codes": codes_table({}, "code | meaning"),
         "breaks": table(
             "metric | since | change | measured",
             (
                 (definition.name, change.release, change.change, "yes" if change.measured else "")
-                for definition in formats.DEFINITIONS
-                for change in definition.breaks
+                for definition, change in dictionary.breaks()
             ),
         ),
         "arguments": table(
             "argument | default",
-            (
-                (f"`{name}`", "decided from the URL" if name == formats.CHAT_TEMPLATE else json.dumps(default))
-                for name, default in formats.WORKLOAD_ARGUMENTS.items()
-            ),
+            ((f"`{name}`", default) for reader in READERS for name, default in reader.workload_arguments.items()),
         ),
     }
 
@@ -227,17 +292,22 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would change")
     check = parser.parse_args().check
     chinese = json.loads((ROOT / "config" / "columns.zh.json").read_text("utf-8"))
-    english = columns_table({}, "column | type | unit | meaning", "percentile of the ")
+    shown = example()
     generated: list[tuple[str, Callable[[str], str]]] = [
-        ("README.md", between_markers("columns", english)),
+        *(
+            (readme, between_markers(name, content))
+            for readme in ("README.md", "README.zh-CN.md")
+            for name, content in shown.items()
+        ),
         (
-            "README.zh-CN.md",
+            "docs/columns.zh-CN.md",
             between_markers("columns", columns_table(chinese, "列 | 类型 | 单位 | 含义", "百分位数：")),
         ),
+        ("docs/columns.zh-CN.md", between_markers("codes", codes_table(chinese, "代码 | 含义"))),
         ("config/README.md", between_markers("keys", keys_table())),
         ("config/config.yaml", lambda _: configuration()),
+        *(("docs/columns.md", between_markers(name, content)) for name, content in columns_document().items()),
         *((file, lambda _, file=file: environment(file)) for file in ENVIRONMENTS),
-        *(("docs/columns.md", between_markers(name, content)) for name, content in dictionary().items()),
     ]
     stale = []
     for name, change in generated:

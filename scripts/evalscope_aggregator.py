@@ -10,19 +10,22 @@ import io
 import locale
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
-from evalscope_summary.columns import TABLES
-from evalscope_summary.discovery import MissingTree, Signature, discover
-from evalscope_summary.groups import warnings
+from evalscope_summary.discovery import Claimed, MissingTree, discover
+from evalscope_summary.inventory import wanted_of
+from evalscope_summary.layouts import TABLES
 from evalscope_summary.problems import printable
-from evalscope_summary.records import Reader, Wanted
-from evalscope_summary.run import Record
+from evalscope_summary.record import Record, Wanted
+from evalscope_summary.records import Due, Extractor
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import WRITERS, entries, frame, merge, sort_problems, write_problems
+from evalscope_summary.tables.assembling import Merged, cells_in, entries, merge, sort_problems
+from evalscope_summary.tables.comparable import warnings
+from evalscope_summary.tables.csv_lines import write_problems
 
 MESSAGES = {
     "en": {
@@ -78,29 +81,29 @@ def language() -> str:
     return "zh" if name.lower().startswith(("zh", "chinese")) else "en"
 
 
-def read_all(root: str, runs: dict[str, Signature], fill: bool) -> Iterator[Record]:
-    """Read runs with all cores; yields their records in the order of `runs`."""
+def read_all(root: str, sources: dict[str, Claimed], wanted: Set[Wanted]) -> Iterator[Record]:
+    """Read sources with all cores; yields the records of their runs in the order of `sources`."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
-    wanted = [Wanted(run, signature, fill, False) for run, signature in runs.items()]
-    chunks = [wanted[i : i + _CHUNK] for i in range(0, len(wanted), _CHUNK)]
-    readers = [Reader(root, lambda run, record, signature: record) for _ in range(min(cores, len(chunks)))]
-    free: SimpleQueue[Reader[Record]] = SimpleQueue()
-    for reader in readers:
-        reader.start()  # before there are threads
-        free.put(reader)
+    due = [Due(path, claimed, wanted) for path, claimed in sources.items()]
+    chunks = [due[i : i + _CHUNK] for i in range(0, len(due), _CHUNK)]
+    extractors = [Extractor(root, lambda due, records, signature: records) for _ in range(min(cores, len(chunks)))]
+    free: SimpleQueue[Extractor[list[Record]]] = SimpleQueue()
+    for extractor in extractors:
+        extractor.start()  # before there are threads
+        free.put(extractor)
 
-    def read(chunk: list[Wanted]) -> list[Record]:
-        reader = free.get()
+    def read(chunk: list[Due]) -> list[list[Record]]:
+        extractor = free.get()
         try:
-            return reader(chunk)
+            return extractor(chunk)
         finally:
-            free.put(reader)
+            free.put(extractor)
 
-    with ThreadPoolExecutor(max(len(readers), 1)) as pool:
-        for records in pool.map(read, chunks):
-            yield from records
-    for reader in readers:
-        reader.close()
+    with ThreadPoolExecutor(max(len(extractors), 1)) as pool:
+        for found in pool.map(read, chunks):
+            yield from (record for records in found for record in records)
+    for extractor in extractors:
+        extractor.close()
 
 
 def main() -> int:
@@ -121,37 +124,43 @@ def main() -> int:
     except MissingTree as error:
         print(say["no_tree"].format(error, options.results_dir), file=sys.stderr)
         return 1
-    if not tree.runs:
+    if not tree.sources:
         print(say["none_found"])
     else:
-        print(say["found"].format(len(tree.runs)))
-    runs = dict(sorted(tree.runs.items()))
+        print(say["found"].format(len(tree.sources)))
+    sources = dict(sorted(tree.sources.items()))
     records = []
-    for record in _with_progress(read_all(options.results_dir, runs, settings["fill_percentiles"]), len(runs), say):
+    wanted = set(wanted_of(settings))
+    for record in _with_progress(read_all(options.results_dir, sources, wanted), len(sources), say):
         records.append(record)
-    merged = merge([entries(records, settings)])
-    rows = merged.rows
+    merged = merge([entries(records, settings, cells_in(TABLES["raw"](settings)))])
     problems = sort_problems([*merged.problems, *warnings(merged, settings), *tree.problems.values()])
     path = Path(f"{options.output}_problems.csv")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_problems(path, problems)
-    print(say["collected"].format(len(rows)))
+    print(say["collected"].format(len(merged.rows)))
     if problems:
         print(say["problems"].format(len(problems), path))
-    if not rows:
+    if not merged.rows:
         print(say["no_data"])
         return 1
     for table in TABLES if options.data_type == "both" else (options.data_type,):
         path = Path(f"{options.output}_{table}.{options.format}")
-        made = rows
-        if table == "stats":
-            from evalscope_summary.stats import statistics  # imports polars, which raw data don't need
-
-            made = statistics(frame(TABLES["raw"](settings), rows), settings)
-        WRITERS[options.format](path, TABLES[table](settings), made)
+        write(path, table, merged, settings)
         print(say["exported"].format(table, path))
     print(say["done"])
     return 0
+
+
+def write(path: Path, table: str, merged: Merged, settings: dict[str, Any]) -> None:
+    """Write one of the tables of runs that were merged as cells in the order of the columns of `summary_raw`."""
+    # these import pandas, which the processes that read runs need not
+    from evalscope_summary.tables.frame import frame
+    from evalscope_summary.tables.stats import statistics
+    from evalscope_summary.tables.writers import write_table
+
+    raw = frame(TABLES["raw"](settings), merged.rows)
+    write_table(path, TABLES[table](settings), raw if table == "raw" else statistics(raw, settings))
 
 
 def _with_progress(records: Iterator[Record], count: int, say: dict[str, str]) -> Iterator[Record]:

@@ -4,23 +4,26 @@ import argparse
 import json
 from pathlib import Path
 
-from evalscope_summary.columns import TABLES
-from evalscope_summary.tables import WRITERS, TooLarge, WrongTable, read_csv
+from evalscope_summary import made
+from evalscope_summary.tables.csv import read_csv
+from evalscope_summary.tables.errors import TooLarge, WrongTable
+from evalscope_summary.tables.files import columns_of
+from evalscope_summary.tables.writers import write_table
 
 
 def main() -> None:
     """Read a table, write it again."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("settings", type=Path, help="JSON file with the settings of this rule")
-    parser.add_argument("source", type=Path, help="the CSV table")
-    parser.add_argument("table", choices=TABLES, help="which table it is")
+    parser.add_argument("source", type=Path, help="the CSV table: summary_raw.csv or summary_stats.csv")
     parser.add_argument("target", type=Path, help="the file to write")
     options = parser.parse_args()
-    columns = TABLES[options.table](json.loads(options.settings.read_bytes()))
+    _, columns = columns_of(options.source, json.loads(options.settings.read_bytes()))
     try:
-        WRITERS[options.target.suffix[1:]](options.target, columns, read_csv(options.source, columns).rows(named=True))
+        write_table(options.target, columns, read_csv(options.source, columns))
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")
+    made.note(options.settings)
 
 
 if __name__ == "__main__":

@@ -26,19 +26,19 @@ def main() -> None:
 
         received = unpack(options.records, inventory, records)
         print(f"batch {options.batch}: {received} runs read by a job elsewhere", file=sys.stderr)
-    records.reader(inventory).start()  # before there is a thread that shows progress
+    records.extractor(inventory).start()  # before there is a thread that shows progress
     read = 0
-    with shown(Progress(f"batch {options.batch}", len(inventory.runs))) as progress:
-        for signature, was_read in zip(inventory.runs.values(), extract(inventory, records), strict=True):
+    with shown(Progress(f"batch {options.batch}", len(inventory.sources))) as progress:
+        for claimed, was_read in zip(inventory.sources.values(), extract(inventory, records), strict=True):
             progress.done += 1
             if was_read:
                 read += 1
-                progress.size += sum(status[0] for status in signature.values() if status)
-    records.reader(inventory).close()
+                progress.size += sum(status[0] for status in claimed.signature.values() if status)
+    records.extractor(inventory).close()
     removed = records.remove_others(inventory, number - 1, batches)
     records.correct(options.inventory)
     if not is_quiet():
-        kept = len(inventory.runs) - read
+        kept = len(inventory.sources) - read
         print(f"batch {options.batch}: {read} runs read, {kept} unchanged, {removed} gone", file=sys.stderr)
 
 

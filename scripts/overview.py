@@ -5,10 +5,12 @@ import argparse
 import json
 from pathlib import Path
 
-from evalscope_summary.columns import raw_columns
+from evalscope_summary import made
 from evalscope_summary.jsonfile import write_atomically
-from evalscope_summary.overview import markdown, overview
-from evalscope_summary.tables import WrongTable, read_csv, read_problems, write_csv
+from evalscope_summary.layouts import raw_columns
+from evalscope_summary.tables.csv import read_csv, read_problems, write_csv
+from evalscope_summary.tables.errors import WrongTable
+from evalscope_summary.tables.overview import markdown, overview
 
 
 def main() -> None:
@@ -26,9 +28,10 @@ def main() -> None:
         problems = read_problems(options.problems)
     except WrongTable as error:
         parser.exit(1, f"{error}\n")
-    made = overview(raw, settings)
-    write_csv(options.table, made.columns, made.rows)
-    write_atomically(options.report, markdown(made, len(raw), problems, settings["metrics"]).encode())
+    shown = overview(raw, settings)
+    write_csv(options.table, shown.columns, shown.table)
+    write_atomically(options.report, markdown(shown, len(raw), problems, settings["metrics"]).encode())
+    made.note(options.settings, [options.table])
 
 
 if __name__ == "__main__":

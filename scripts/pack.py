@@ -21,7 +21,7 @@ def main() -> None:
     records = Records(options.inventory.parent.parent / "records")
     packed = pack(inventory, records, options.pack, options.ship_files)
     if not is_quiet():
-        print(f"{packed} of {len(inventory.runs)} runs are for a job", file=sys.stderr)
+        print(f"{packed} of {len(inventory.sources)} runs are for a job", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ import gc
 import json
 from pathlib import Path
 
-from evalscope_summary.columns import raw_columns, stats_columns
-from evalscope_summary.stats import statistics
-from evalscope_summary.tables import WrongTable, read_csv, write_csv
+from evalscope_summary import made
+from evalscope_summary.layouts import raw_columns, stats_columns
+from evalscope_summary.tables.csv import read_csv, write_csv
+from evalscope_summary.tables.errors import WrongTable
+from evalscope_summary.tables.stats import statistics
 
 
 def main() -> None:
@@ -20,10 +22,11 @@ def main() -> None:
     gc.disable()  # it ends soon, and leaves next to no garbage
     settings = json.loads(options.settings.read_bytes())
     try:
-        rows = statistics(read_csv(options.raw, raw_columns(settings)), settings)
+        table = statistics(read_csv(options.raw, raw_columns(settings)), settings)
     except WrongTable as error:
         parser.exit(1, f"{error}\n")
-    write_csv(options.stats, stats_columns(settings), rows)
+    write_csv(options.stats, stats_columns(settings), table)
+    made.note(options.settings, [options.stats])
 
 
 if __name__ == "__main__":

@@ -4,26 +4,30 @@ import argparse
 import json
 from pathlib import Path
 
-from evalscope_summary.overview import columns_of
-from evalscope_summary.tables import TooLarge, WrongTable, read_csv, write_workbook
+from evalscope_summary import made
+from evalscope_summary.tables.csv import read_csv
+from evalscope_summary.tables.errors import TooLarge, WrongTable
+from evalscope_summary.tables.files import columns_of
+from evalscope_summary.tables.xlsx import write_workbook
 
 
 def main() -> None:
     """Read the CSV tables, write the workbook."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("settings", type=Path, help="JSON file with the settings of this rule")
-    parser.add_argument("workbook", type=Path, help="summary.xlsx to write")
     parser.add_argument("tables", type=Path, nargs="+", help="CSV tables, a sheet for each: summary_raw.csv and so on")
+    parser.add_argument("workbook", type=Path, help="summary.xlsx to write")
     options = parser.parse_args()
     settings = json.loads(options.settings.read_bytes())
     sheets = {}
     try:
         for path in options.tables:
             table, columns = columns_of(path, settings)
-            sheets[table] = (columns, read_csv(path, columns).iter_rows(named=True))
+            sheets[table] = (columns, read_csv(path, columns))
         write_workbook(options.workbook, sheets)
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")
+    made.note(options.settings)
 
 
 if __name__ == "__main__":

@@ -14,23 +14,32 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 CHECKOUT = Path(__file__).parents[1]
 sys.path.insert(0, str(CHECKOUT / "scripts"))
 
-from evalscope_summary.columns import raw_columns, stats_columns  # noqa: E402
+from evalscope_summary.columns import Column  # noqa: E402
 from evalscope_summary.discovery import discover  # noqa: E402
-from evalscope_summary.formats import REQUIRED_FILES  # noqa: E402
-from evalscope_summary.groups import warnings  # noqa: E402
-from evalscope_summary.run import read_run  # noqa: E402
+from evalscope_summary.inventory import Inventory, inventories, wanted_of  # noqa: E402
+from evalscope_summary.layouts import raw_columns, stats_columns  # noqa: E402
+from evalscope_summary.readers import load  # noqa: E402
+from evalscope_summary.readers.evalscope.formats import REQUIRED_FILES  # noqa: E402
+from evalscope_summary.record import Record  # noqa: E402
+from evalscope_summary.records import Due, Records, read_source  # noqa: E402
 from evalscope_summary.settings import complete  # noqa: E402
-from evalscope_summary.stats import statistics  # noqa: E402
-from evalscope_summary.tables import entries, frame, merge, sort_problems, write_csv, write_problems  # noqa: E402
+from evalscope_summary.tables.assembling import Row, cells_in, entries, merge, sort_problems  # noqa: E402
+from evalscope_summary.tables.comparable import warnings  # noqa: E402
+from evalscope_summary.tables.csv import write_csv  # noqa: E402
+from evalscope_summary.tables.csv_lines import write_problems  # noqa: E402
+from evalscope_summary.tables.frame import frame  # noqa: E402
+from evalscope_summary.tables.frame import rows_of as cells_of_rows  # noqa: E402
+from evalscope_summary.tables.stats import statistics  # noqa: E402
 
 MIXED = Path(__file__).parent / "fixtures" / "trees" / "mixed"
 """Ten small real run folders of six releases: two pairs of repeats, one run without a success, one that was killed."""
@@ -174,6 +183,7 @@ class Project:
         settings: the configuration that `clean_tables` should assume.
         options: what a user who isn't told anything gives.
         patience: seconds after which a Snakemake hangs.
+        python: what runs Snakemake.
     """
 
     folder: Path
@@ -184,6 +194,7 @@ class Project:
     settings: dict[str, object] = field(default_factory=dict)
     options: tuple[str, ...] = ("--cores", "2")
     patience: float = 120
+    python: str = sys.executable
 
     @property
     def tree(self) -> Path:
@@ -192,7 +203,7 @@ class Project:
 
     def command(self, *arguments: str) -> list[str]:
         """A Snakemake command line; the target goes first."""
-        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(self.checkout / "Snakefile")]
+        snakemake = [self.python, "-m", "snakemake", "--snakefile", str(self.checkout / "Snakefile")]
         return [*snakemake, *self.options, *arguments, *self.arguments]
 
     def environment(self, stop_at: int | None = None) -> dict[str, str]:
@@ -299,12 +310,12 @@ class Project:
         return clean_tables(self.tree, self.settings, self.watch)
 
     def record_files(self) -> dict[Path, tuple[str, tuple[int, int]]]:
-        """Record file → its run, and what changes when it is written again."""
+        """Record file → its source, and what changes when it is written again."""
         found = {}
         for path in self.folder.glob("*/*/records/*/*.json"):
             status = path.stat()
-            run = json.loads(json.loads(path.read_bytes())["run"])
-            found[path] = (run, (status.st_ino, status.st_mtime_ns))
+            source = json.loads(json.loads(path.read_bytes())["source"])
+            found[path] = (source, (status.st_ino, status.st_mtime_ns))
         return found
 
     def record(self, run: str) -> Path:
@@ -375,23 +386,51 @@ def read_terminal(descriptor: int) -> str:
     return shown.decode()
 
 
+def frame_of(columns: Sequence[Column], rows: Iterable[Row]) -> pd.DataFrame:
+    """A frame of rows in which cells may be missing."""
+    return frame(columns, map(cells_in(columns), rows))
+
+
+def rows_in(table: pd.DataFrame, columns: Sequence[Column]) -> list[Row]:
+    """The rows of a frame."""
+    names = [column.name for column in columns]
+    return [dict(zip(names, cells, strict=True)) for cells in cells_of_rows(table, columns)]
+
+
 def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> dict[str, bytes]:
     """The three tables of a tree, made in this process by the library alone."""
     config = complete(settings)
-    found = discover(str(tree), config["exclude"])
-    fill, recompute = config["fill_percentiles"], config["metrics"] == "recomputed"
-    records = [read_run(tree, run, signature, fill, recompute) for run, signature in found.runs.items()]
-    merged = merge([entries(records, config)])
+    # a reader of the project's own lies beside its tree
+    readers = load([str(tree.parent / file) for file in config["readers"]])
+    found = discover(str(tree), config["exclude"], readers=readers)
+    wanted = set(wanted_of(config))
+    records = [r for path, claimed in found.sources.items() for r in read_source(str(tree), path, *claimed, wanted)]
+    merged = merge([entries(records, config, cells_in(raw_columns(config)))])
+    raw = frame(raw_columns(config), merged.rows)
     path = scratch / "table.csv"
     made = {}
-    write_csv(path, raw_columns(config), merged.rows)
+    write_csv(path, raw_columns(config), raw)
     made["summary_raw.csv"] = path.read_bytes()
-    write_csv(path, stats_columns(config), statistics(frame(raw_columns(config), merged.rows), config))
+    write_csv(path, stats_columns(config), statistics(raw, config))
     made["summary_stats.csv"] = path.read_bytes()
     problems = [*merged.problems, *warnings(merged, config), *found.problems.values()]
     write_problems(path, sort_problems(problems))
     made["summary_problems.csv"] = path.read_bytes()
     return made
+
+
+def inventory_of(tree: Path, **settings: object) -> Inventory:
+    """All of a tree as one batch."""
+    config = complete(settings)
+    (inventory,) = inventories(str(tree), discover(str(tree)), config, 1)
+    return inventory
+
+
+def got(records: Records, inventory: Inventory, run: str) -> tuple[Record, bool]:
+    """The record of a run, and whether it had to be read for it."""
+    read = isinstance(records.find(inventory, run), Due)
+    (record,) = records.get(inventory, run)
+    return record, read
 
 
 def copy_checkout(target: Path, source: Path = CHECKOUT) -> Path:
@@ -496,7 +535,9 @@ def check_what_jobs_read(project: Project, batches: Sequence[str]) -> None:
     for acts in of_jobs.values():
         (inventory,) = {act.path for act in acts if act.what == "open" and "/inventory/" in act.path}
         batch = Path(inventory).stem
-        runs = json.loads((project.folder / inventory).read_bytes())["runs"]
+        runs = {
+            path: found for path, (_, found) in json.loads((project.folder / inventory).read_bytes())["sources"].items()
+        }
         in_tree = [act for act in acts if act.path.startswith(f"{project.results}/")]
         assert all(act.extracts for act in in_tree)
         assert {act.what for act in in_tree} == {"open"}

@@ -11,12 +11,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT, MIXED, rows_of
+from conftest import CHECKOUT, MIXED, inventory_of, rows_of
 from evalscope_summary import bounded, records
 from evalscope_summary.bounded import Failure, Worker
-from evalscope_summary.discovery import discover
-from evalscope_summary.formats import DATABASE
-from evalscope_summary.inventory import Inventory
+from evalscope_summary.readers.evalscope.formats import DATABASE
 from evalscope_summary.records import Records, extract
 
 RUN = "1.4.2/p1_n5_dp_short/20261124_021947/mock-7b"
@@ -93,13 +91,13 @@ def test_an_error_of_ours_is_raised_here() -> None:
 
 
 def packed(path: Path) -> None:
-    """A database of 200 KB that takes hours: 10**18 rows, and a chain of hundreds of pages to walk for each."""
+    """A database of 4 MB: 10**18 rows, and a chain of 8,000 pages to walk for each, within the bound on steps."""
     path.unlink()
     size = 512
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA page_size={size}")
         connection.execute("CREATE TABLE result(request, success, completed_time, latency, max_gpu_memory_cost)")
-        connection.execute("INSERT INTO result VALUES (?, 1, 2.0, 1.0, 0.0)", ("x" * 200_000,))
+        connection.execute("INSERT INTO result VALUES (?, 1, 2.0, 1.0, 0.0)", ("x" * 4_000_000,))
     data = path.read_bytes()
     root, pages = data[size : 2 * size], len(data) // size
     leaf = pages + 8  # the row's page moves behind inner ones, which all name the next one fifty times
@@ -128,11 +126,11 @@ def test_a_database_that_takes_hours_is_a_problem_of_its_run_for_good(
     tmp_path: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "_SECONDS", 1)
-    inventory = Inventory(str(tree), True, True, "", discover(str(tree)).runs, [])
+    inventory = inventory_of(tree, metrics="recomputed")
     kept = Records(tmp_path / "records")
     assert list(extract(inventory, kept)) == [True, True]
     assert list(extract(inventory, kept)) == [False, False]
-    bad, good = kept.get(inventory, RUN)[0], kept.get(inventory, OTHER)[0]
+    (bad,), (good,) = kept.get(inventory, RUN), kept.get(inventory, OTHER)
     (problem,) = bad.problems
     assert (problem.severity, problem.code, problem.file) == ("warning", "unreadable-database", DATABASE)
     assert "takes more than 1 s of computing" in problem.message
@@ -143,13 +141,13 @@ def test_a_database_that_takes_hours_is_a_problem_of_its_run_for_good(
 def test_files_that_take_all_time_without_a_database_skip_the_run(
     tmp_path: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_run(root: str, run: str, *rest: object) -> object:
-        return spin("forever") if run == RUN else real(root, run, *rest)  # type: ignore[arg-type]
+    def read_source(root: str, path: str, *rest: object) -> object:
+        return spin("forever") if path == RUN else real(root, path, *rest)  # type: ignore[arg-type]
 
-    real = records.read_run
-    monkeypatch.setattr(records, "read_run", read_run)
+    real = records.read_source
+    monkeypatch.setattr(records, "read_source", read_source)
     monkeypatch.setattr(records, "_SECONDS", 1)
-    inventory = Inventory(str(tree), True, True, "", discover(str(tree)).runs, [])
+    inventory = inventory_of(tree, metrics="recomputed")
     kept = Records(tmp_path / "records")
     assert list(extract(inventory, kept)) == [True, True]
     (problem,) = kept.get(inventory, RUN)[0].problems

@@ -23,7 +23,7 @@ from conftest import (
     spied,
     without_shared_files,
 )
-from evalscope_summary.formats import REQUIRED_FILES
+from evalscope_summary.readers.evalscope.formats import REQUIRED_FILES
 
 PROFILE = CHECKOUT / "profiles" / "cluster-generic" / "config.yaml"
 

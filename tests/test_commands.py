@@ -16,7 +16,7 @@ PICTURE = {
     ("merge", "export"),
     ("stats", "export"),
 }
-"""The arrows of README's picture behind the start, which finds the runs."""
+"""The arrows of the picture in docs/reruns.md behind the start, which finds the runs."""
 
 BESIDE_IT = {
     *((table, rule) for table in ("merge", "stats", "overview") for rule in ("workbook", "data_package")),
@@ -31,7 +31,7 @@ def edges(graph: str) -> set[tuple[str, str]]:
     return {(rules[source], rules[target]) for source, target in re.findall(r"(\d+) -> (\d+)", graph)}
 
 
-def test_the_graph_of_rules_is_the_picture_of_the_readme(new_project: Callable[..., Project]) -> None:
+def test_the_graph_of_rules_is_the_picture_of_the_documentation(new_project: Callable[..., Project]) -> None:
     project = new_project(ONE_RUN)
     project.configure(formats=["csv", "json", "xlsx"])
     assert edges(project.snakemake("--rulegraph").text) == PICTURE | BESIDE_IT

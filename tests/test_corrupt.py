@@ -28,14 +28,15 @@ from typing import Any, ClassVar
 
 import pytest
 from conftest import CHECKOUT, MIXED, Project, clean_tables, rows_of, tree_state
-from evalscope_summary import database
-from evalscope_summary.columns import is_type, raw_columns
 from evalscope_summary.discovery import discover
-from evalscope_summary.formats import ARGS, DATABASE, JOURNAL, PERCENTILE, SUMMARY, WAL
+from evalscope_summary.layouts import raw_columns
+from evalscope_summary.readers.cells import is_type
+from evalscope_summary.readers.evalscope import database
+from evalscope_summary.readers.evalscope.formats import ARGS, DATABASE, JOURNAL, PERCENTILE, SUMMARY, WAL
+from evalscope_summary.readers.evalscope.read import read_run
 from evalscope_summary.records import _as_json
-from evalscope_summary.run import read_run
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import assemble
+from evalscope_summary.tables.assembling import assemble
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -141,7 +142,7 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
 
 def check_cells(root: Path, run: str) -> None:
     """Check that a run's record can be written, and that no cell has a wrong type or holds a sentinel."""
-    record = read_run(root, run, discover(str(root)).runs[run], True, True)
+    record = read_run(root, run, discover(str(root)).sources[run].signature, {"filled", "recomputed"})
     json.dumps(_as_json(record), allow_nan=False)
     if record.skipped:
         return
@@ -645,10 +646,10 @@ def test_flipped_bits_of_a_database_never_give_a_wrong_cell(tmp_path: Path, seed
     if chance.random() < 0.5:
         (root / "run" / PERCENTILE).unlink()
     with only_read(root):
-        record = read_run(root, "run", discover(str(root)).runs["run"], True, True)
+        record = read_run(root, "run", discover(str(root)).sources["run"].signature, {"filled", "recomputed"})
         check_cells(root, "run")
     assert not record.skipped
-    found = [*record.problems, *record.fill_problems, *record.recompute_problems]
+    found = [*record.problems, *record.derived["filled"].problems, *record.derived["recomputed"].problems]
     about_rows = {"unreadable-database", "counts-disagree", "value-out-of-range", "percentiles-disagree"}
     assert {problem.code for problem in found} <= about_rows
 
@@ -695,7 +696,7 @@ def check_a_metric(root: Path, key: str, value: Any) -> None:
     path.write_text(json.dumps(content | {key: value}))
     column = METRIC_KEYS[key]
     with only_read(root):
-        record = read_run(root, "run", discover(str(root)).runs["run"], True, True)
+        record = read_run(root, "run", discover(str(root)).sources["run"].signature, {"filled", "recomputed"})
         check_cells(root, "run")
     if in_range(value):
         zero = value == 0 and column == "ttft"  # then there was nothing to average
@@ -704,7 +705,7 @@ def check_a_metric(root: Path, key: str, value: Any) -> None:
         assert column not in record.values
     silent = in_range(value) or value is None or (type(value) in (int, float) and value == -1)
     assert [problem.code for problem in record.problems] == ([] if silent else ["value-out-of-range"])
-    assert column in (record.recomputed or {}), "the rows have it"
+    assert column in record.derived["recomputed"].values, "the rows have it"
 
 
 @given(key=st.sampled_from(sorted(METRIC_KEYS)), value=VALUES)
@@ -737,16 +738,16 @@ def check_a_row_value(root: Path, column: str, value: Any) -> None:
         connection.execute(f"UPDATE result SET {column} = ? WHERE rowid = 2", (value,))
         stored = [row[0] for row in connection.execute(f"SELECT {column} FROM result")]  # a text may become a number
     with only_read(root):
-        record = read_run(root, "run", discover(str(root)).runs["run"], True, True)
+        record = read_run(root, "run", discover(str(root)).sources["run"].signature, {"filled", "recomputed"})
         check_cells(root, "run")
     good = [float(cell) for cell in stored if in_range(cell)]
     mean = sum(good) / len(good)
-    recomputed = (record.recomputed or {}).get(ROW_METRICS[column])
+    recomputed = record.derived["recomputed"].values.get(ROW_METRICS[column])
     assert recomputed == (pytest.approx(mean) if math.isfinite(mean) else None)
     seen = any(cell is not None and not in_range(cell) for cell in stored)
     expected = ["value-out-of-range"] if seen else []
-    assert [problem.code for problem in record.fill_problems] == expected
-    assert [problem.code for problem in record.recompute_problems] == expected
+    assert [problem.code for problem in record.derived["filled"].problems] == expected
+    assert [problem.code for problem in record.derived["recomputed"].problems] == expected
 
 
 @given(column=st.sampled_from(sorted(ROW_METRICS)), value=CELLS)
@@ -762,7 +763,7 @@ def test_a_request_counts_or_not_for_thousands_of_values(tmp_path: Path, column:
     check_a_row_value(tmp_path / "results", column, value)
 
 
-ALL_RUNS = sorted(discover(str(RUNS)).runs)
+ALL_RUNS = sorted(discover(str(RUNS)).sources)
 
 
 def check_any_damage(root: Path, run: str, data: st.DataObject) -> None:
@@ -797,14 +798,14 @@ def test_no_values_in_thousands_of_runs_give_a_wrong_cell(tmp_path: Path, run: s
 _READ = """
 import json, os, resource, sys
 from evalscope_summary.discovery import discover
-from evalscope_summary.run import read_run
-import evalscope_summary.percentiles  # so that its libraries don't count
+from evalscope_summary.readers.evalscope.read import read_run
+import evalscope_summary.readers.evalscope.from_rows  # so that its libraries don't count
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 root = sys.argv[1]
 found = {}
-for run, signature in discover(root).runs.items():
-    record = read_run(root, run, signature, True, True)
-    problems = [*record.problems, *record.recompute_problems]
+for run, (_, signature) in discover(root).sources.items():
+    record = read_run(root, run, signature, {"filled", "recomputed"})
+    problems = [*record.problems, *record.derived["recomputed"].problems]
     found[run] = sorted({f"{problem.severity} {problem.code}" for problem in problems})
 print(json.dumps([(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10, found]))
 """
@@ -876,9 +877,9 @@ def test_huge_files_take_no_huge_memory(tmp_path: Path, name: str, damage: Damag
 def read_problems(root: Path) -> dict[str, list[str]]:
     """Run → what is said of it."""
     found = {}
-    for run, signature in discover(str(root)).runs.items():
-        record = read_run(root, run, signature, True, True)
-        problems = {*record.problems, *record.fill_problems, *record.recompute_problems}
+    for run, (_, signature) in discover(str(root)).sources.items():
+        record = read_run(root, run, signature, {"filled", "recomputed"})
+        problems = {*record.problems, *record.derived["filled"].problems, *record.derived["recomputed"].problems}
         found[run] = sorted(f"{problem.severity} {problem.code}" for problem in problems)
     return found
 

@@ -12,12 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Outcome, Project, stop
-from evalscope_summary import pool
-from evalscope_summary.discovery import signature_of
-from evalscope_summary.inventory import Inventory
+from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Outcome, Project, inventory_of, stop
 from evalscope_summary.jsonfile import CantWrite, write_atomically
-from evalscope_summary.records import Records
+from evalscope_summary.readers import sample
+from evalscope_summary.records import Due, Records
 
 sys.path.insert(0, str(CHECKOUT / "benchmarks"))
 
@@ -197,6 +195,34 @@ def test_a_full_disk_is_named_and_running_again_with_room_completes(
         assert len(old) > 2 if leave and where == "tables" else len(old) == len(tables)
 
 
+@pytest.mark.parametrize("quiet", [(), ("-q", "all")], ids=["", "quiet"])
+@pytest.mark.parametrize("pages", [6, 10])
+def test_where_the_end_of_a_job_could_not_be_noted_running_again_with_room_completes(
+    built: Project, pages: int, quiet: tuple[str, ...]
+) -> None:
+    with small_disk(built.folder / ".snakemake") as disk:
+        shutil.rmtree(disk / "metadata")  # it has to grow
+        shutil.rmtree(built.folder / ".evalscope-summary")
+        tables = built.tables()
+        filler = fill(disk, pages * 4096)
+        failed = built.meanwhile(*quiet)
+        assert failed.status != 0
+        assert list((disk / "incomplete").rglob("*")), "else this shows nothing"
+        assert "is there room in .snakemake?" in failed.text
+        assert built.tables() == tables
+        assert not list(built.folder.glob(".summary*"))
+        filler.unlink()
+        built.meanwhile()
+        assert built.tables() == built.clean_tables()
+        assert NOTHING_TO_DO in built.meanwhile("-n").text
+
+
+def test_what_is_wrong_before_any_job_is_said_with_quiet_all_too(built: Project) -> None:
+    built.tree.rename(built.folder / "elsewhere")
+    failed = built.meanwhile("-q", "all")
+    failed.fails_with("the results tree", "does not exist")
+
+
 @pytest.mark.parametrize("cause", ["copy", "values"])
 def test_a_full_folder_for_temporary_files_is_not_taken_for_a_damaged_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: str
@@ -206,22 +232,21 @@ def test_a_full_folder_for_temporary_files_is_not_taken_for_a_damaged_run(
     if cause == "copy":
         (run / "benchmark_data.db-journal").touch()
     else:
-        monkeypatch.setattr(pool, "_IN_MEMORY", 1)
-    inventory = Inventory(str(run.parent), True, True, "", {"run": signature_of(str(run))}, [])
+        monkeypatch.setattr(sample, "_IN_MEMORY", 1)
+    inventory = inventory_of(run.parent, metrics="recomputed")
     records = Records(tmp_path / "records")
     with small_disk(tmp_path / "temporary") as disk:
         monkeypatch.setattr(tempfile, "tempdir", str(disk))
         filler = fill(disk, 0)
-        record, read = records.get(inventory, "run")
-        assert read
-        (problem,) = {*record.problems, *record.fill_problems, *record.recompute_problems}
+        (record,) = records.get(inventory, "run")
+        (problem,) = {*record.problems, *record.derived["filled"].problems, *record.derived["recomputed"].problems}
         assert problem.code == "unreadable-database"
         assert "make some where TMPDIR points to" in problem.message
         filler.unlink()
-        record, read = records.get(inventory, "run")
-        assert read
-        assert not {*record.problems, *record.fill_problems, *record.recompute_problems}
-    assert records.get(inventory, "run")[1] is False
+        assert isinstance(records.find(inventory, "run"), Due)
+        (record,) = records.get(inventory, "run")
+        assert not {*record.problems, *record.derived["filled"].problems, *record.derived["recomputed"].problems}
+    assert not isinstance(records.find(inventory, "run"), Due)
 
 
 @pytest.mark.parametrize("file", ["table.csv", "sub/table.csv"])

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalscope_summary import database, formats
-from evalscope_summary.database import Rows, Totals, UnreadableDatabase
+from evalscope_summary.readers.evalscope import database, formats
+from evalscope_summary.readers.evalscope.database import Rows, Totals, UnreadableDatabase
 
 _HEAD = "request TEXT, start_time REAL, {lists} TEXT, success INTEGER, response_messages TEXT, completed_time REAL,"
 _HEAD += " latency REAL, first_chunk_latency REAL,"

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from evalscope_summary import formats
 from evalscope_summary.discovery import MissingTree, Tree, discover
 from evalscope_summary.problems import Problem, storable
 from evalscope_summary.progress import Progress
+from evalscope_summary.readers.evalscope import formats
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +27,7 @@ def put(folder: Path, *names: str) -> Path:
 
 
 def found(root: Path, *exclude: str) -> list[str]:
-    return sorted(discover(str(root), exclude).runs)
+    return sorted(discover(str(root), exclude).sources)
 
 
 def only_problem(tree: Tree) -> Problem:
@@ -56,7 +56,7 @@ def only_problem(tree: Tree) -> Problem:
 def test_a_run_is_found_in_every_layout(tmp_path: Path, run: str) -> None:
     put(tmp_path / run)
     tree = discover(str(tmp_path))
-    assert list(tree.runs) == [run]
+    assert list(tree.sources) == [run]
     assert tree.problems == {}
 
 
@@ -72,7 +72,7 @@ def test_one_file_is_enough_to_be_a_run(tmp_path: Path, name: str) -> None:
 def test_other_files_make_no_run(tmp_path: Path, name: str) -> None:
     put(tmp_path / "cfg" / "m", name)
     tree = discover(str(tmp_path))
-    assert (tree.runs, tree.problems) == ({}, {})
+    assert (tree.sources, tree.problems) == ({}, {})
 
 
 def test_the_tree_itself_can_be_a_run(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_signature_holds_size_and_time_of_the_source_files_alone(tmp_path: Pat
     folder = put(tmp_path / "m", *formats.SOURCE_FILES, "trace_summary.json", formats.LOG)
     (folder / formats.DATABASE).write_bytes(b"12345")
     os.utime(folder / formats.DATABASE, ns=(1, 1_700_000_000_123_456_789))
-    (signature,) = discover(str(tmp_path)).runs.values()
+    ((_, signature),) = discover(str(tmp_path)).sources.values()
     assert sorted(signature) == sorted(formats.SOURCE_FILES)
     assert signature[formats.DATABASE] == [5, 1_700_000_000_123_456_789]
     assert signature[formats.SUMMARY] == [2, (folder / formats.SUMMARY).stat().st_mtime_ns]
@@ -105,7 +105,7 @@ def test_a_signature_shows_a_change_of_a_linked_file(tmp_path: Path) -> None:
     (tmp_path / "args.json").write_text("{}  ")
     (folder / formats.ARGS).unlink()
     (folder / formats.ARGS).symlink_to(tmp_path / "args.json")
-    assert discover(str(tmp_path / "results")).runs["m"][formats.ARGS][0] == 4
+    assert discover(str(tmp_path / "results")).sources["m"].signature[formats.ARGS][0] == 4
 
 
 def test_what_is_no_regular_file_has_an_empty_signature(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_what_is_no_regular_file_has_an_empty_signature(tmp_path: Path) -> None:
     (folder / formats.ARGS).mkdir()
     os.mkfifo(folder / formats.PERCENTILE)
     (folder / formats.DATABASE).symlink_to("nowhere")
-    (signature,) = discover(str(tmp_path)).runs.values()
+    ((_, signature),) = discover(str(tmp_path)).sources.values()
     assert [signature[name] for name in (formats.ARGS, formats.PERCENTILE, formats.DATABASE)] == [[], [], []]
 
 
@@ -141,13 +141,13 @@ def test_own_folders_are_not_entered(tmp_path: Path, monkeypatch: pytest.MonkeyP
     put(tmp_path / "m")
     monkeypatch.chdir(tmp_path)
     for own in ("ours", "./ours/", str(tmp_path / "ours"), "deeper/../ours"):
-        assert sorted(discover(".", own=[own]).runs) == ["deeper/ours/m", "m"]
+        assert sorted(discover(".", own=[own]).sources) == ["deeper/ours/m", "m"]
 
 
 def test_own_folders_are_known_through_a_linked_tree(tmp_path: Path) -> None:
     put(tmp_path / "real" / "ours" / "m")
     (tmp_path / "results").symlink_to("real")
-    assert discover(str(tmp_path / "results"), own=[str(tmp_path / "real" / "ours")]).runs == {}
+    assert discover(str(tmp_path / "results"), own=[str(tmp_path / "real" / "ours")]).sources == {}
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_link_to_nowhere_or_to_itself_is_nothing(tmp_path: Path) -> None:
     (tmp_path / "gone").symlink_to("nowhere")
     (tmp_path / "self").symlink_to("self")
     tree = discover(str(tmp_path))
-    assert list(tree.runs) == ["m"]
+    assert list(tree.sources) == ["m"]
     assert tree.problems == {}
 
 
@@ -239,7 +239,7 @@ def test_a_level_without_files_is_named_once_beside_its_log(tmp_path: Path) -> N
     put(tmp_path / "cfg" / TS / "m" / "parallel_1_number_5")
     (tmp_path / "cfg" / TS / "m" / "parallel_2_number_10").mkdir()
     tree = discover(str(tmp_path))
-    assert list(tree.runs) == [f"cfg/{TS}/m/parallel_1_number_5"]
+    assert list(tree.sources) == [f"cfg/{TS}/m/parallel_1_number_5"]
     assert list(tree.problems) == [f"cfg/{TS}/m/parallel_2_number_10"]
 
 
@@ -254,7 +254,7 @@ def test_a_log_with_a_run_in_or_below_it_is_nothing_special(tmp_path: Path, belo
     put(tmp_path / "m", formats.LOG)
     put(tmp_path / "m" / below)
     tree = discover(str(tmp_path))
-    assert len(tree.runs) == 1
+    assert len(tree.sources) == 1
     assert tree.problems == {}
 
 
@@ -283,7 +283,7 @@ def test_a_folder_that_cannot_be_listed_is_a_problem_and_the_rest_is_found(tmp_p
         tree = discover(str(tmp_path))
     finally:
         closed.chmod(0o755)
-    assert list(tree.runs) == ["a/m"]
+    assert list(tree.sources) == ["a/m"]
     assert only_problem(tree)[:3] == ("skipped", "incomplete", "b")
 
 
@@ -330,7 +330,7 @@ def test_a_path_longer_than_the_system_allows_is_a_problem(deep: Callable[[str, 
     root = deep("d" * 200, 30)
     put(root / "m")
     tree = discover(str(root))
-    assert list(tree.runs) == ["m"]
+    assert list(tree.sources) == ["m"]
     problem = only_problem(tree)
     assert problem[:2] == ("skipped", "incomplete")
     assert "can't be listed" in problem.message
@@ -371,7 +371,7 @@ def test_a_name_that_is_no_utf8_can_be_opened_again(tmp_path: Path) -> None:
     os.makedirs(os.fsencode(tmp_path) + b"/caf\xe9/m")
     path = os.fsencode(tmp_path) + b"/caf\xe9/m/" + formats.SUMMARY.encode()
     Path(os.fsdecode(path)).write_text("{}")
-    (run,) = discover(str(tmp_path)).runs
+    (run,) = discover(str(tmp_path)).sources
     assert (tmp_path / run / formats.SUMMARY).read_text() == "{}"
 
 

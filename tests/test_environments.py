@@ -55,9 +55,13 @@ def locked(python: str) -> Iterator[tuple[str, str]]:
 
 def test_environments_are_made_from_the_lock_file(tmp_path: Path) -> None:
     """A new version in the lock file reaches every environment that names the library by `make docs` alone."""
-    for name in ("scripts", "config", "docs", "envs", "report"):
+    for name in ("scripts", "config", "docs", "envs", "report", "workflow", "example"):
         shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("vendor", "__pycache__"))
-    for path in (*CHECKOUT.glob("README*.md"), *CHECKOUT.glob("requirements*.lock"), CHECKOUT / "pyproject.toml"):
+    for path in (
+        *CHECKOUT.glob("README*.md"),
+        *CHECKOUT.glob("requirements*.lock"),
+        *(CHECKOUT / name for name in ("pyproject.toml", "Snakefile", "Makefile")),
+    ):
         text = re.sub(r"^(orjson|tqdm)==\S+", r"\1==98.76.5", path.read_text("utf-8"), flags=re.MULTILINE)
         (tmp_path / path.name).write_text(text, "utf-8")
     command = [sys.executable, tmp_path / "scripts" / "document.py"]
@@ -85,11 +89,13 @@ def test_one_environment_has_all_that_the_project_names() -> None:
 def rules() -> dict[str, str]:
     """The program of each rule → the environment that the rule names."""
     text = (CHECKOUT / "Snakefile").read_text("utf-8")
-    blocks = [block for block in re.split(r"^rule ", text, flags=re.MULTILINE)[1:] if "flow.program(" in block]
-    found = {}
+    blocks = re.split(r"^(?:use )?rule (?=\w)", text, flags=re.MULTILINE)[1:]
+    of_rule, found = {}, {}
     for block in blocks:
-        (program,) = re.findall(r'flow\.program\(\s*"(\w+\.py)"', block)
-        (found[program],) = re.findall(r'flow\.environment\("(\w+)"\)', block)
+        rule = re.split(r"\W", block.replace("stats as ", ""))[0]
+        inherited = [of_rule["stats"]] if block.startswith("stats as ") else []
+        for program in re.findall(r'flow\.program\(\s*"(\w+\.py)"', block):
+            found[program] = of_rule[rule] = (re.findall(r'flow\.environment\("(\w+)"\)', block) or inherited)[0]
     return found
 
 
@@ -218,7 +224,7 @@ def test_an_image_is_nothing_without_apptainer(built: Project) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({}, ["--sdm apptainer", "'container'", "With conda or in a container"]),
+        ({}, ["--sdm apptainer", "'container'", "docs/cluster.md"]),
         ({"container": "image.sif"}, ["'container'", "'image.sif'", "does not exist"]),
         ({"container": "image.sif; rm"}, ["'container'", "image.sif; rm", "Expected"]),
     ],

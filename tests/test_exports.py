@@ -13,12 +13,17 @@ import pandas as pd
 import polars as pl
 import pyarrow.parquet
 import pytest
-from conftest import MIXED, Project, copy_checkout, rows_of
-from evalscope_summary import tables
-from evalscope_summary.columns import COUNT, PERFORMANCE, Column, raw_columns, stats_columns
-from evalscope_summary.overview import overview_columns
+from conftest import MIXED, Project, copy_checkout, frame_of, rows_in, rows_of
+from evalscope_summary.columns import PERFORMANCE, Column
+from evalscope_summary.layouts import COUNT, PROBLEM_COLUMNS, raw_columns, stats_columns
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import Row, read_csv, write_parquet, write_workbook
+from evalscope_summary.tables import xlsx
+from evalscope_summary.tables.assembling import Row
+from evalscope_summary.tables.csv import read_csv
+from evalscope_summary.tables.errors import TooLarge
+from evalscope_summary.tables.files import overview_columns
+from evalscope_summary.tables.parquet import write_parquet
+from evalscope_summary.tables.xlsx import write_workbook
 
 FORMATS = ["csv", "json", "parquet", "xlsx"]
 CONFIG: dict[str, Any] = {
@@ -46,12 +51,13 @@ def columns_of(project: Project, table: str) -> tuple[Column, ...]:
     if table == "overview":
         return overview_columns(project.folder / "summary_overview.csv", settings["label_pattern"])
     if table == "problems":
-        return tables.PROBLEM_COLUMNS
+        return PROBLEM_COLUMNS
     return {"raw": raw_columns, "stats": stats_columns}[table](settings)
 
 
 def typed(project: Project, table: str) -> list[Row]:
-    return read_csv(project.folder / f"summary_{table}.csv", columns_of(project, table)).rows(named=True)
+    columns = columns_of(project, table)
+    return rows_in(read_csv(project.folder / f"summary_{table}.csv", columns), columns)
 
 
 # --- what there is ---
@@ -96,6 +102,8 @@ def test_parquet_reads_the_same_everywhere(made: Project, table: str, reader: st
     names = [column.name for column in columns_of(made, table)]
     if reader == "pandas":
         frame = pd.read_parquet(path)
+        types = {"text": "string", "integer": "Int64", "float": "float64", "boolean": "boolean"}
+        assert [str(dtype) for dtype in frame.dtypes] == [types[column.type] for column in columns_of(made, table)]
         found = [[None if pd.isna(cell) else cell for cell in row] for row in frame.itertuples(index=False)]
         assert list(frame) == names
     elif reader == "polars":
@@ -109,13 +117,12 @@ def test_parquet_reads_the_same_everywhere(made: Project, table: str, reader: st
     assert found == [[row[name] for name in names] for row in typed(made, table)]
 
 
-def test_parquet_of_many_rows_and_of_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "_ROW_GROUP", 3)
+def test_parquet_of_many_rows_and_of_none(tmp_path: Path) -> None:
     columns = (Column("n", "integer", "", "a number"), Column("t", "text", "", "a text"))
     rows: list[Row] = [{"n": number, "t": None if number % 2 else "x"} for number in range(10)]
-    write_parquet(tmp_path / "t.parquet", columns, iter(rows))
+    write_parquet(tmp_path / "t.parquet", columns, frame_of(columns, rows))
     assert pl.read_parquet(tmp_path / "t.parquet").to_dicts() == rows
-    write_parquet(tmp_path / "t.parquet", columns, iter([]))
+    write_parquet(tmp_path / "t.parquet", columns, frame_of(columns, []))
     assert pl.read_parquet(tmp_path / "t.parquet").schema == {"n": pl.Int64, "t": pl.String}
 
 
@@ -160,25 +167,26 @@ def check_sheet(sheet: Any, columns: tuple[Column, ...], rows: list[Row]) -> Non
 @pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "+1", "-1", "http://x", "{=1}", "1.0", "true", "#N/A", " a "])
 def test_text_is_text_in_a_workbook(tmp_path: Path, text: str) -> None:
     column = Column("t", "text", "", "a text")
-    write_workbook(tmp_path / "t.xlsx", {"s": ((column,), [{"t": text}])})
+    write_workbook(tmp_path / "t.xlsx", {"s": ((column,), frame_of([column], [{"t": text}]))})
     cell = openpyxl.load_workbook(tmp_path / "t.xlsx")["s"]["A3"]
     assert (cell.value, cell.data_type, cell.hyperlink) == (text, "s", None)
 
 
 def test_text_that_no_cell_can_hold_is_cut_visibly(tmp_path: Path) -> None:
     column = Column("t", "text", "", "a text")
-    write_workbook(tmp_path / "t.xlsx", {"s": ((column,), [{"t": "x" * 70000}, {"t": "a\x00\x1b\u202e🚀"}])})
+    rows: list[Row] = [{"t": "x" * 70000}, {"t": "a\x00\x1b\u202e🚀"}]
+    write_workbook(tmp_path / "t.xlsx", {"s": ((column,), frame_of([column], rows))})
     sheet = openpyxl.load_workbook(tmp_path / "t.xlsx")["s"]
     assert (len(sheet["A3"].value), sheet["A3"].value[-1]) == (32767, "…")
     assert sheet["A4"].value.endswith("\u202e🚀")
 
 
 def test_a_table_that_is_too_long_for_a_sheet_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "XLSX_ROWS", 3)
+    monkeypatch.setattr(xlsx, "XLSX_ROWS", 3)
     rows: list[Row] = [{"count": number} for number in range(4)]
-    write_workbook(tmp_path / "t.xlsx", {"s": ((COUNT,), rows[:3])})
-    with pytest.raises(tables.TooLarge, match=r"3 rows.*csv or parquet"):
-        write_workbook(tmp_path / "u.xlsx", {"s": ((COUNT,), rows)})
+    write_workbook(tmp_path / "t.xlsx", {"s": ((COUNT,), frame_of([COUNT], rows[:3]))})
+    with pytest.raises(TooLarge, match=r"3 rows.*csv or parquet"):
+        write_workbook(tmp_path / "u.xlsx", {"s": ((COUNT,), frame_of([COUNT], rows))})
     assert not (tmp_path / "u.xlsx").exists()
 
 

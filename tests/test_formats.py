@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalscope_summary import formats, percentiles
-from evalscope_summary.database import Rows
-from evalscope_summary.formats import Window, release
-from evalscope_summary.pool import Pool
+from evalscope_summary.readers.evalscope import formats, percentiles
+from evalscope_summary.readers.evalscope.database import Rows
+from evalscope_summary.readers.evalscope.formats import Evidence
+from evalscope_summary.readers.releases import Window, release
+from evalscope_summary.readers.sample import Sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +31,7 @@ def window_of(
     columns: tuple[str, ...] = (),
     failed_without_end: bool = False,
 ) -> tuple[str, str | None]:
-    found = formats.window(args_of(version), summary or {}, rows or [], columns, failed_without_end)
+    found = formats.window(Evidence(args_of(version), summary or {}, rows or [], columns, failed_without_end))
     return found.at_least, found.below
 
 
@@ -59,7 +60,7 @@ def test_the_newest_mark_there_and_the_oldest_that_is_not_bound_the_release(posi
 @pytest.mark.parametrize("field", [field for field, _ in formats.ARGS_MARKS])
 def test_a_mark_alone_is_enough_even_if_its_value_is_null(field: str) -> None:
     since = dict(formats.ARGS_MARKS)[field]
-    assert release(formats.window({field: None}, {}, [], (), False).at_least) >= release(since)
+    assert release(formats.window(Evidence({field: None}, {})).at_least) >= release(since)
 
 
 def test_senconds_separates_0_8_0_from_0_8_1() -> None:
@@ -190,8 +191,8 @@ def test_throughput_is_only_corrected_where_the_release_is_certain(
 )
 def test_rounding_and_unit_of_percentiles(at_least: str, below: str | None, decimals: int, scale: float) -> None:
     window = Window(at_least, below)
-    assert formats.percentile_decimals(window) == decimals
-    assert formats.percentile_scale(window) == scale
+    rule = formats.percentile_rule(window)
+    assert (rule.decimals, rule.scale) == (decimals, scale)
 
 
 # --- keys ---
@@ -293,7 +294,7 @@ def test_percentile_labels(text: Any, percent: int | None) -> None:
     ],
 )
 def test_sentinels_depend_on_the_unit(value: float, key: str, sentinel: bool) -> None:
-    assert formats.is_sentinel(value, key) is sentinel
+    assert (value in formats.sentinels(key)) is sentinel
 
 
 def test_only_milliseconds_are_divided() -> None:
@@ -445,7 +446,7 @@ OLD_COLUMNS = frozenset({"latency", "first_chunk_latency", "chunk_time", "n_chun
 NAN = float("nan")
 
 
-Pools = Mapping[str, Pool]
+Pools = Mapping[str, Sample]
 
 
 def lists_of(columns: frozenset[str], window: Window, **rows: list[float]) -> Pools:
@@ -556,7 +557,7 @@ def test_the_rank_rule_is_the_one_that_reproduces_the_file_else_that_of_the_rele
     disagreeing: tuple[str, ...],
 ) -> None:
     # missing values of all requests make no list at all, so that nothing was scrambled there
-    values = {metric: pool if pool.count else Pool() for metric, pool in ten().items()}
+    values = {metric: pool if pool.count else Sample() for metric, pool in ten().items()}
     rule = percentiles.rank_rule(values, reported, window)
     assert (rule.decided, rule.disagreeing) == (decided, disagreeing)
     assert rule.nearest is (default if nearest is None else nearest)
@@ -577,7 +578,7 @@ def test_a_percentile_is_one_of_the_values_rounded_as_the_release_did() -> None:
     assert percentiles.as_reported(values, 50, True, new, "latency") == 0.1235
     assert percentiles.as_reported(values, 50, False, old, "latency") == 0.99
     assert percentiles.as_reported(values, 50, True, old, "ttft") == 123.46
-    assert percentiles.as_reported(Pool(), 50, True, new, "latency") is None
+    assert percentiles.as_reported(Sample(), 50, True, new, "latency") is None
 
 
 def test_only_times_of_tokens_are_in_milliseconds_from_1_7_0_on() -> None:

@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalscope_summary import database, discovery, formats, percentiles, tables
-from evalscope_summary.columns import raw_columns
-from evalscope_summary.run import Record, read_run
+from evalscope_summary import discovery
+from evalscope_summary.layouts import raw_columns
+from evalscope_summary.readers import releases
+from evalscope_summary.readers.evalscope import database, formats, percentiles
+from evalscope_summary.readers.evalscope.read import read_run
+from evalscope_summary.record import Record
 from evalscope_summary.settings import complete
+from evalscope_summary.tables.assembling import assemble
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DEFAULTS = complete({})
 TREES = sorted(FIXTURES.glob("runs/*/*/results"))
-RUNS = [(tree, run) for tree in TREES for run in sorted(discovery.discover(str(tree)).runs)]
+RUNS = [(tree, run) for tree in TREES for run in sorted(discovery.discover(str(tree)).sources)]
 EXPECTED = sorted(FIXTURES.glob("expected/*.json"))
 
 each_run = pytest.mark.parametrize(
@@ -23,11 +27,17 @@ each_run = pytest.mark.parametrize(
 
 
 def read(tree: Path, run: str, fill: bool = True) -> Record:
-    return read_run(tree, run, [file.name for file in (tree / run).iterdir()], fill, False)
+    return read_run(tree, run, [file.name for file in (tree / run).iterdir()], {"filled"} if fill else set())
 
 
 def release_of(tree: Path) -> str:
     return tree.parents[1].name
+
+
+def release_after(known: str) -> str | None:
+    """The next release that added an argument."""
+    later = [release for _, release in formats.ARGS_MARKS if releases.release(release) > releases.release(known)]
+    return min(later, key=releases.release, default=None)
 
 
 def test_every_release_that_added_an_argument_has_a_run_but_for_four() -> None:
@@ -39,9 +49,11 @@ def test_every_release_that_added_an_argument_has_a_run_but_for_four() -> None:
 def test_a_run_gives_the_row_worked_out_by_hand(file: Path) -> None:
     case: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     record = read(FIXTURES / "runs" / case["release"] / case["scenario"] / "results", case["run"])
-    row = tables.assemble(record, DEFAULTS)
+    row = assemble(record, DEFAULTS)
 
     expected: dict[str, Any] = case["expected"]
+    if expected.get("evalscope_below", "") is None:  # it was of the newest release when the row was worked out
+        expected["evalscope_below"] = release_after(expected["evalscope_at_least"])
     names = [column.name for column in raw_columns(DEFAULTS | {"columns": "all"})]
     assert set(row) <= set(names)
     if not case.get("partial"):
@@ -58,29 +70,31 @@ def test_a_run_gives_the_row_worked_out_by_hand(file: Path) -> None:
 
 @each_run
 def test_the_release_lies_in_the_window(tree: Path, run: str) -> None:
-    true = formats.release(release_of(tree))
-    row = tables.assemble(read(tree, run), DEFAULTS)
-    assert formats.release(row["evalscope_at_least"]) <= true
-    assert row.get("evalscope_below") is None or true < formats.release(row["evalscope_below"])
+    true = releases.release(release_of(tree))
+    row = assemble(read(tree, run), DEFAULTS)
+    assert releases.release(row["evalscope_at_least"]) <= true
+    assert row.get("evalscope_below") is None or true < releases.release(row["evalscope_below"])
 
 
 @each_run
 def test_a_run_without_fill_has_a_window_that_holds_the_filled_one(tree: Path, run: str) -> None:
-    wide = tables.assemble(read(tree, run, fill=False), DEFAULTS)
-    narrow = tables.assemble(read(tree, run), DEFAULTS)
-    assert formats.release(wide["evalscope_at_least"]) <= formats.release(narrow["evalscope_at_least"])
+    wide = assemble(read(tree, run, fill=False), DEFAULTS)
+    narrow = assemble(read(tree, run), DEFAULTS)
+    assert releases.release(wide["evalscope_at_least"]) <= releases.release(narrow["evalscope_at_least"])
     if wide.get("evalscope_below") is not None:
-        assert formats.release(narrow["evalscope_below"]) <= formats.release(wide["evalscope_below"])
+        assert releases.release(narrow["evalscope_below"]) <= releases.release(wide["evalscope_below"])
 
 
 @each_run
 def test_a_real_run_has_no_problem_but_those_of_its_scenario(tree: Path, run: str) -> None:
     record = read(tree, run)
-    codes = {problem.code for problem in (*record.problems, *record.fill_problems, *record.reported_problems)}
+    codes = {
+        problem.code for problem in (*record.problems, *record.derived["filled"].problems, *record.reported.problems)
+    }
     expected = set()
     if record.values["succeeded"] == 0:
         expected.add("no-successful-requests")
-    elif (1, 1, 1) <= formats.release(release_of(tree)) < (1, 4):
+    elif (1, 1, 1) <= releases.release(release_of(tree)) < (1, 4):
         expected.add("corrected-throughput")
     assert codes == expected
 
@@ -105,7 +119,7 @@ def reported_percentiles(folder: Path) -> dict[tuple[int, str], float]:
 def test_reported_percentiles_are_reproduced_from_the_request_rows(tree: Path, run: str) -> None:
     reported = reported_percentiles(tree / run)
     values = read(tree, run).values
-    window = formats.Window(values["evalscope_at_least"], values.get("evalscope_below"))
+    window = releases.Window(values["evalscope_at_least"], values.get("evalscope_below"))
     with database.connect(tree / run) as connection:
         columns = database.totals(connection).columns
         measured = percentiles.Measured(columns, window, streamed=True)
@@ -115,9 +129,9 @@ def test_reported_percentiles_are_reproduced_from_the_request_rows(tree: Path, r
     rule = percentiles.rank_rule(own, reported, window)
     assert rule.disagreeing == ()
     if rule.decided:
-        assert rule.nearest == (formats.release(release_of(tree)) >= (1, 11, 1))
+        assert rule.nearest == (releases.release(release_of(tree)) >= (1, 11, 1))
 
-    before = formats.release(release_of(tree)) < (1, 13, 0)
+    before = releases.release(release_of(tree)) < (1, 13, 0)
     scrambled = {metric for metric, pool in own.items() if before and pool.dropped}
     compared = {pair: number for pair, number in reported.items() if pair[1] not in scrambled}
     assert {
@@ -136,7 +150,7 @@ def test_all_but_five_runs_report_percentiles_to_compare_with() -> None:
 @each_run
 def test_a_filled_percentile_lies_between_its_neighbours(tree: Path, run: str) -> None:
     record = read(tree, run)
-    row = tables.assemble(record, DEFAULTS)
+    row = assemble(record, DEFAULTS)
     for metric in ("ttft_", "itl_", "tpot_", "latency_", "output_(tok/s)", "total_(tok/s)"):
         ladder = [row[f"{p}p_{metric}"] for p in (10, 25, 50, 66, 75, 80, 90, 95, 98, 99) if f"{p}p_{metric}" in row]
         assert ladder == sorted(ladder)

@@ -5,14 +5,24 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from evalscope_summary import discovery, formats, groups, labels, tables
+from conftest import frame_of, rows_in
+from evalscope_summary import discovery
 from evalscope_summary.columns import PERFORMANCE
-from evalscope_summary.groups import PatternMatchesNothing, mixed_arguments, mixed_definitions
+from evalscope_summary.layouts import label_columns
 from evalscope_summary.problems import Problem
-from evalscope_summary.run import Record, read_run
+from evalscope_summary.readers.evalscope import definitions, formats
+from evalscope_summary.readers.evalscope.labels import workload_arguments
+from evalscope_summary.readers.evalscope.read import read_run
+from evalscope_summary.readers.releases import release as as_numbers
+from evalscope_summary.record import Part, Record
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import Entry, Row
+from evalscope_summary.tables.assembling import Entry, Row, entries, merge
+from evalscope_summary.tables.comparable import mixed_arguments, mixed_definitions, warnings
+from evalscope_summary.tables.errors import PatternMatchesNothing
+from evalscope_summary.tables.groups import Groups, groups
+from evalscope_summary.tables.repeats import check_patterns
 
 RUNS = Path(__file__).parent / "fixtures" / "runs"
 
@@ -54,9 +64,9 @@ COLUMNS = {
 
 
 def test_the_breaks_are_those_of_the_formats() -> None:
-    found = {d.name: tuple(b.release for b in d.breaks) for d in formats.DEFINITIONS}
+    found = {d.name: tuple(b.release for b in d.breaks) for d in definitions.DEFINITIONS}
     assert found == BREAKS
-    measured = {d.name: tuple(b.release for b in d.breaks if b.measured) for d in formats.DEFINITIONS}
+    measured = {d.name: tuple(b.release for b in d.breaks if b.measured) for d in definitions.DEFINITIONS}
     assert {name: releases for name, releases in measured.items() if releases} == MEASURED
 
 
@@ -105,7 +115,7 @@ def test_a_metric_is_named_once_with_all_its_breaks() -> None:
 
 
 def digests(**args: Any) -> dict[str, str]:
-    return labels.workload_arguments(args)
+    return workload_arguments(args)
 
 
 def entry(run: str, **args: Any) -> Entry:
@@ -184,26 +194,26 @@ def test_no_value_gets_into_a_record_or_a_message() -> None:
 
 def real(release: str, scenario: str = "single") -> Record:
     tree = RUNS / release / scenario / "results"
-    run = min(discovery.discover(str(tree)).runs)
-    record = read_run(tree, run, [file.name for file in (tree / run).iterdir()], True, True)
-    record.values["run"] = f"{release}/{record.values['run']}"  # so that runs of all releases are told apart
+    run = min(discovery.discover(str(tree)).sources)
+    record = read_run(tree, run, [file.name for file in (tree / run).iterdir()], {"filled", "recomputed"})
+    record.common.values["run"] = f"{release}/{record.values['run']}"  # so that runs of all releases are told apart
     return record
 
 
 def warned(records: list[Record], **config: Any) -> list[Problem]:
     settings = complete({"group_by": ["model", "parallel"], **config})
-    return groups.warnings(tables.merge([tables.entries(records, settings)]), settings)
+    return warnings(merge([entries(records, settings)]), settings)
 
 
-SINGLE = sorted((path.parent.name for path in RUNS.glob("*/single")), key=formats.release)
+SINGLE = sorted((path.parent.name for path in RUNS.glob("*/single")), key=as_numbers)
 
 
 def test_an_upgrade_of_evalscope_alone_changes_no_argument() -> None:
-    for releases in (("0.16.1", "1.4.0", "1.9.0", "1.14.0"), SINGLE[SINGLE.index("0.13.2") :]):
-        records = [real(release) for release in releases]
+    for upgraded in (("0.16.1", "1.4.0", "1.9.0", "1.14.0"), SINGLE[SINGLE.index("0.13.2") :]):
+        records = [real(release) for release in upgraded]
         (problem,) = warned(records)
         assert problem.code == "mixed-definitions"
-        assert problem.run == tables.merge([tables.entries(records, complete({}))]).rows[0]["run"]
+        assert problem.run == merge([entries(records, complete({}))]).rows[0]["run"]
 
 
 def test_up_to_0_13_1_no_temperature_was_sent() -> None:
@@ -225,7 +235,7 @@ def test_two_releases_in_a_row_are_a_warning_where_a_definition_changed_between_
         for name, releases in wanted.items()
         if name != "counts of multi-turn runs"
         for release in releases
-        if formats.release(one) < formats.release(release) <= formats.release(other)
+        if as_numbers(one) < as_numbers(release) <= as_numbers(other)
     }
     if (one, other) == ("0.15.0", "0.16.1"):
         between.discard("TPOT")  # it may be a 0.16.0, which writes the same files and has the old definition
@@ -239,7 +249,7 @@ def test_one_command_of_every_release_makes_one_warning_of_each_kind() -> None:
     apart = warned(records, group_by=["model", "parallel", "config"])
     assert {problem.code for problem in apart} == {"mixed-arguments", "mixed-definitions"}
     settings = complete({"label_pattern": r"^(?P<release>[^/]+)/", "group_by": ["release"]})
-    assert groups.warnings(tables.merge([tables.entries(records, settings)]), settings) == []
+    assert warnings(merge([entries(records, settings)]), settings) == []
 
 
 # --- patterns ---
@@ -264,33 +274,43 @@ def rows(*pairs: tuple[str, str | None]) -> list[Row]:
 def test_repeats_are_grouped_without_their_number(
     pattern: str, given: list[tuple[str, str | None]], labels_: list[tuple[str | None, str | None]]
 ) -> None:
-    found = groups.groups(rows(*given), complete({"repeat_pattern": pattern}))
-    assert [(g.labels["config"], g.labels["name"]) for g in found] == labels_
-    assert sum(len(g.rows) for g in found) == len(given)
-    assert sorted(index for g in found for index in g.rows) == list(range(len(given)))
+    found = grouped(rows(*given), complete({"repeat_pattern": pattern}))
+    assert [(row["config"], row["name"]) for row in labels_in(found)] == labels_
+    assert sum(found.sizes) == len(found.of_run) == len(given)
+    assert [found.of_run.tolist().count(number) for number in range(len(labels_))] == found.sizes.tolist()
+
+
+def grouped(runs: list[Row], settings: dict[str, Any]) -> Groups:
+    return groups(frame_of(label_columns(settings), runs), settings)
+
+
+def labels_in(found: Groups) -> list[Row]:
+    names = [column for column in label_columns(complete({})) if column.name in found.labels]
+    return rows_in(found.labels, names)
 
 
 def test_a_label_that_does_not_group_is_common_or_empty() -> None:
     both: list[Row] = [{"config": "a", "parallel": 1, "model": "m"}, {"config": "a", "parallel": 2, "model": "m"}]
-    (found,) = groups.groups(both, complete({"group_by": ["config"]}))
-    assert (found.labels["model"], found.labels["parallel"]) == ("m", None)
+    (found,) = labels_in(grouped(both, complete({"group_by": ["config"]})))
+    assert (found["model"], found["parallel"]) == ("m", None)
 
 
 def test_columns_of_a_label_pattern_come_from_the_path() -> None:
     pattern = r"(?P<gpu>[^/]+)x(?P<gpus>\d+)_(?P<engine>[^/]+)(?:/(?P<note>note))?"
     records = [
-        Record(run, values={"run": run, "config": "c"})
+        Record(run, Part({"run": run, "config": "c"}))
         for run in ("qwen3/h100x8_vllm/repeat-01/r", "qwen3/a100x4_sglang/note", "other")
     ]
     settings = complete({"label_pattern": pattern, "group_by": ["gpus", "engine"]})
-    found = {row["run"]: row for row in tables.merge([tables.entries(records, settings)]).rows}
+    found = {row["run"]: row for row in merge([entries(records, settings)]).rows}
     names = ("gpu", "gpus", "engine", "note")
     assert [[row.get(name) for name in names] for row in (found[record.run] for record in records)] == [
         ["h100", "8", "vllm", None],
         ["a100", "4", "sglang", "note"],
         [None, None, None, None],
     ]
-    order = [(g.labels["gpus"], g.labels["gpu"]) for g in groups.groups(list(found.values()), settings)]
+    table = grouped(list(found.values()), settings).labels[["gpus", "gpu"]]
+    order = [tuple(None if pd.isna(cell) else cell for cell in row) for row in table.itertuples(index=False)]
     assert order == [(None, None), ("4", "a100"), ("8", "h100")]
 
 
@@ -304,9 +324,9 @@ def test_columns_of_a_label_pattern_come_from_the_path() -> None:
 def test_a_pattern_that_matches_nothing_is_an_error(config: dict[str, Any], words: list[str]) -> None:
     settings = complete(config)
     with pytest.raises(PatternMatchesNothing) as caught:
-        groups.check_patterns(rows(("a-1", "n")), settings)
+        check_patterns(rows(("a-1", "n")), settings)
     assert all(word in str(caught.value) for word in words)
-    groups.check_patterns([], settings)  # a tree without runs says nothing about a pattern
+    check_patterns([], settings)  # a tree without runs says nothing about a pattern
 
 
 def test_what_is_stored_of_arguments_is_small() -> None:

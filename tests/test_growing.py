@@ -16,15 +16,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project, rows_of
-from evalscope_summary import database, jsonfile
-from evalscope_summary.columns import raw_columns
-from evalscope_summary.discovery import discover, signature_of
+from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project, frame_of, got, inventory_of, rows_of
+from evalscope_summary import jsonfile
+from evalscope_summary.discovery import discover
 from evalscope_summary.inventory import Inventory
-from evalscope_summary.records import Records, read_settled
-from evalscope_summary.run import read_run
+from evalscope_summary.layouts import raw_columns
+from evalscope_summary.readers.evalscope import database
+from evalscope_summary.readers.evalscope.read import read_run
+from evalscope_summary.records import Due, Records, read_settled
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import entries, merge, write_csv
+from evalscope_summary.tables.assembling import entries, merge
+from evalscope_summary.tables.csv import write_csv
 
 sys.path.insert(0, str(CHECKOUT / "benchmarks"))
 
@@ -105,9 +107,10 @@ def test_a_run_that_is_replaced_while_it_is_read_is_read_again_or_skipped(
     run = tmp_path / "tree" / RUN
     sources = {"first": built.tree / RUN, "other": built.tree / OTHER}
     shutil.copytree(sources["first"], run)
-    signature, names = signature_of(str(run)), ["other", "first", "other"][:changes]
+    claimed, names = discover(str(tmp_path / "tree")).sources[RUN], ["other", "first", "other"][:changes]
     states = {
-        name: read_run(built.tree, str(p.relative_to(built.tree)), IN_ORDER, True, True) for name, p in sources.items()
+        name: read_run(built.tree, str(p.relative_to(built.tree)), IN_ORDER, {"filled", "recomputed"})
+        for name, p in sources.items()
     }
     read, count = jsonfile.read, 0
 
@@ -121,14 +124,14 @@ def test_a_run_that_is_replaced_while_it_is_read_is_read_again_or_skipped(
         return content
 
     monkeypatch.setattr(jsonfile, "read", read_and_replace)
-    record, seen = read_settled(str(tmp_path / "tree"), RUN, signature, True, True)
+    (record,), seen = read_settled(str(tmp_path / "tree"), Due(RUN, claimed, {"filled", "recomputed"}))
     assert count == 3 * min(changes + 1, 3)
     if expected is None:
         assert (seen, record.values, record.skipped) == ({}, {}, True)
         assert [(p.severity, p.code) for p in record.problems] == [("skipped", "incomplete")]
         assert "run again" in record.problems[0].message
     else:
-        assert seen == signature_of(str(run))
+        assert seen == discover(str(tmp_path / "tree")).sources[RUN].signature
         assert record.fingerprint == states[expected].fingerprint
         assert record.values | {"run": "", "timestamp": ""} == states[expected].values | {"run": "", "timestamp": ""}
 
@@ -209,12 +212,12 @@ class Writer:
         """The rows of all states that there were."""
         config = complete({})
         records = [
-            read_run(state, run, signature, True, False)
+            read_run(state, run, signature, {"filled"})
             for state in self.states.iterdir()
-            for run, signature in discover(str(state)).runs.items()
+            for run, (_, signature) in discover(str(state)).sources.items()
         ]
         path = self.states.with_name("states.csv")
-        write_csv(path, raw_columns(config), merge([entries(records, config)]).rows)
+        write_csv(path, raw_columns(config), frame_of(raw_columns(config), merge([entries(records, config)]).rows))
         return {tuple(row.values()) for row in rows_of(path)}
 
 
@@ -303,8 +306,8 @@ def test_a_run_that_a_disk_failed_to_give_is_read_again_at_the_next_start(
         io_error(failing, name, number)
         assert [p.code for p in records.get(inventory, RUN)[0].problems] == ["unreadable-json"]
     records.correct(path)
-    assert (Inventory.load(path).runs[RUN] == inventory.runs[RUN]) == (not passes)
-    again, read = Records(tmp_path / "records").get(inventory, RUN)
+    assert (Inventory.load(path).sources[RUN] == inventory.sources[RUN]) == (not passes)
+    again, read = got(Records(tmp_path / "records"), inventory, RUN)
     assert (read, not again.problems) == (passes, passes)
 
 
@@ -320,8 +323,8 @@ def test_a_run_whose_database_was_locked_is_read_again_at_the_next_start(
     assert problem.code == "unreadable-database"
     assert "locked" in problem.message
     records.correct(path)
-    assert Inventory.load(path).runs[RUN] == {}
-    again, read = Records(tmp_path / "records").get(inventory, RUN)
+    assert Inventory.load(path).sources[RUN].signature == {}
+    again, read = got(Records(tmp_path / "records"), inventory, RUN)
     assert read
     assert not again.problems
 
@@ -330,7 +333,7 @@ def an_inventory(folder: Path) -> tuple[Inventory, Path]:
     """A tree of one run, and its inventory."""
     run = folder / "results" / RUN
     shutil.copytree(MIXED / RUN, run)
-    inventory = Inventory(str(folder / "results"), True, False, "", {RUN: signature_of(str(run))}, [])
+    inventory = inventory_of(folder / "results")
     path = folder / "1-of-1.json"
     path.write_bytes(inventory.dump())
     return inventory, path

@@ -20,13 +20,14 @@ import openpyxl
 import pandas as pd
 import polars as pl
 import pytest
-from conftest import Project, rows_of, tree_state
-from evalscope_summary.columns import Column, raw_columns
-from evalscope_summary.formats import ARGS, PERCENTILE, SUMMARY
-from evalscope_summary.overview import on_a_terminal
+from conftest import Project, frame_of, rows_of, tree_state
+from evalscope_summary.columns import Column
+from evalscope_summary.layouts import raw_columns
 from evalscope_summary.problems import printable
+from evalscope_summary.readers.evalscope.formats import ARGS, PERCENTILE, SUMMARY
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import write_workbook
+from evalscope_summary.tables.overview import on_a_terminal
+from evalscope_summary.tables.xlsx import write_workbook
 
 RUN = next((Path(__file__).parent / "fixtures" / "runs" / "1.9.1" / "spec").rglob(SUMMARY)).parent
 LONGEST = 2**16  # characters of a label
@@ -264,7 +265,8 @@ def test_the_workbook_holds_texts_as_texts_that_fit_into_cells(made: Any) -> Non
     ids=range(5),
 )
 def test_a_cell_of_a_workbook_is_cut_where_excel_ends_it(tmp_path: Path, text: str, cell: str) -> None:
-    write_workbook(tmp_path / "t.xlsx", {"t": ((Column("t", "text", "", ""),), [{"t": text}])})
+    columns = (Column("t", "text", "", ""),)
+    write_workbook(tmp_path / "t.xlsx", {"t": (columns, frame_of(columns, [{"t": text}]))})
     assert openpyxl.load_workbook(tmp_path / "t.xlsx")["t"]["A3"].value == cell
 
 

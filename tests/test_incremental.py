@@ -1,12 +1,17 @@
 """What is read again after a change, with a real Snakemake: each test counts the runs, and compares the tables with
 those of a clean run. `Project.refresh` also makes a dry run before and after."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import snakemake
 from conftest import MIXED, NOTHING_TO_DO, TABLES, Outcome, Project, copy_checkout, rows_of, stop, tree_state
 
 CONFIG = "1.4.2/p1_n5_dp_short"
@@ -131,7 +136,7 @@ def test_a_deleted_record_costs_nothing_until_the_table_needs_it(project: Projec
 def test_a_damaged_record_is_made_again_when_the_table_needs_it(built: Project) -> None:
     record = built.record(RUN)
     whole = record.read_bytes()
-    record.write_bytes(whole.replace(b'"record":', b'"recorded":'))
+    record.write_bytes(whole.replace(b'"records":', b'"recorded":'))
     assert record.read_bytes() != whole
     built.configure(columns="all")
     assert built.refresh().read == {RUN}
@@ -271,7 +276,7 @@ def edit(project: Project, folder: Path, program: str) -> None:
 
 
 def test_edited_extractor_sources_read_every_run(project: Project, tmp_path: Path) -> None:
-    edit(project, tmp_path / "edited", "evalscope_summary/formats.py")
+    edit(project, tmp_path / "edited", "evalscope_summary/readers/evalscope/formats.py")
     assert project.refresh().read == project.runs()
 
 
@@ -287,6 +292,25 @@ def test_an_edited_program_makes_its_table_again_and_reads_nothing(
     assert outcome.jobs[rule] == 1
 
 
+def test_neither_the_place_of_the_checkout_nor_that_of_python_counts(built: Project, tmp_path: Path) -> None:
+    built.checkout = copy_checkout(tmp_path / "moved {to} 'here'", built.checkout)
+    assert NOTHING_TO_DO in built.snakemake("-n").text
+    environment = tmp_path / "another environment"
+    subprocess.run([sys.executable, "-m", "venv", "--symlinks", "--without-pip", environment], check=True)
+    libraries = next(environment.glob("lib/python*/site-packages"))
+    (libraries / "those.pth").write_text(f"{Path(snakemake.__file__).parents[1]}\n")
+    built.python = str(environment / "bin" / "python")
+    outcome = built.snakemake()
+    assert NOTHING_TO_DO in outcome.text
+    built.change(RUN)
+    assert built.refresh().read == {RUN}
+
+
+def test_of_another_checkout_only_the_program_that_differs_runs(built: Project, tmp_path: Path) -> None:
+    edit(built, tmp_path / "edited", "overview.py")
+    assert built.refresh().jobs == {"overview": 1, "data_package": 1, "evalscope_summary": 1}
+
+
 def test_an_unmounted_tree_is_an_error_that_changes_nothing(project: Project) -> None:
     tables, work = project.tables(), tree_state(project.folder / ".evalscope-summary")
     project.tree.rename(project.folder / "elsewhere")
@@ -299,6 +323,58 @@ def test_an_unmounted_tree_is_an_error_that_changes_nothing(project: Project) ->
     assert tree_state(project.folder / ".evalscope-summary") == work
     (project.folder / "elsewhere").rename(project.tree)
     assert NOTHING_TO_DO in project.refresh().text
+
+
+def test_an_unmounted_tree_costs_no_table_even_if_the_work_folder_was_deleted(built: Project) -> None:
+    tables = built.tables()
+    shutil.rmtree(built.folder / ".evalscope-summary")
+    built.tree.rename(built.folder / "elsewhere")
+    built.tree.mkdir()
+    built.snakemake(succeeds=False).fails_with("results", "mounted", "allow_empty")
+    assert built.tables() == tables
+    assert not (built.folder / ".evalscope-summary").exists()
+    built.snakemake("--config", "allow_empty=true")
+    assert all(content.count(b"\n") == 1 for content in built.tables().values())
+
+
+def test_the_data_package_describes_the_tables_that_are_wanted(project: Project) -> None:
+    project.snakemake("--config", "tables=[raw]")
+    package = json.loads((project.folder / "summary.datapackage.json").read_bytes())
+    assert [resource["name"] for resource in package["resources"]] == ["raw", "problems"]
+
+
+def edit_a_table(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"mock-7b", b"mine"))
+
+
+def put_an_older_one_back(path: Path) -> None:
+    edit_a_table(path)
+    os.utime(path, ns=(1_000_000_000_000_000_000,) * 2)
+
+
+@pytest.mark.parametrize("change", [edit_a_table, put_an_older_one_back])
+@pytest.mark.parametrize("table", ["raw", "stats"])
+def test_a_table_that_was_changed_by_hand_is_named_and_made_again(
+    project: Project, table: str, change: Callable[[Path], None]
+) -> None:
+    name = f"summary_{table}.csv"
+    for _ in range(2):  # the same change once more
+        change(project.folder / name)
+        outcome = project.refresh()
+        assert f"{name} is not the one that was made" in outcome.text
+        assert outcome.read == set()
+        assert outcome.jobs["merge"] == (table == "raw")
+
+
+def test_a_table_that_was_copied_or_touched_is_not_made_again(project: Project) -> None:
+    raw = project.folder / "summary_raw.csv"
+    raw.touch()
+    assert project.refresh().jobs["merge"] == 0
+    shutil.copy(raw, project.folder / "copy")
+    os.replace(project.folder / "copy", raw)
+    outcome = project.refresh()
+    assert "is not the one" not in outcome.text
+    assert outcome.jobs["merge"] == 0
 
 
 def test_an_emptied_tree_makes_empty_tables_on_request(project: Project) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from evalscope_summary import labels
-from evalscope_summary.labels import Place
+from evalscope_summary.readers.cells import file_name
+from evalscope_summary.readers.evalscope.labels import Place, place, prompt_characters, with_dataset_args
 
 TS = "20251129_135846"
 
@@ -55,11 +56,11 @@ TS = "20251129_135846"
     ],
 )
 def test_place_in_every_layout(run: str, name: str | None, expected: Place) -> None:
-    assert labels.place(run, name) == expected
+    assert place(run, name) == expected
 
 
 def test_no_timestamp_and_a_name_that_is_the_whole_path() -> None:
-    assert labels.place("tp2/dp4", "tp2/dp4") == Place(None, "", "dp4")
+    assert place("tp2/dp4", "tp2/dp4") == Place(None, "", "dp4")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_no_timestamp_and_a_name_that_is_the_whole_path() -> None:
     ],
 )
 def test_data_set_file_on_any_system(path: str, file: str) -> None:
-    assert labels.file_name(path) == file
+    assert file_name(path) == file
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_data_set_file_on_any_system(path: str, file: str) -> None:
     ],
 )
 def test_only_a_prompt_given_as_text_has_a_length(prompt: Any, characters: int | None) -> None:
-    assert labels.prompt_characters(prompt) == characters
+    assert prompt_characters(prompt) == characters
 
 
 @pytest.mark.parametrize(
@@ -149,4 +150,4 @@ def test_without_a_prompt_words_in_names_say_how_long_it_is(
     ],
 )
 def test_data_set_arguments_override_the_general_ones(args: dict[str, Any], expected: Any) -> None:
-    assert labels.with_dataset_args(args).get("min_tokens") == expected
+    assert with_dataset_args(args).get("min_tokens") == expected

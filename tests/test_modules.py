@@ -114,11 +114,9 @@ def needs(outcome: Outcome) -> list[dict[str, str]]:
     return [dict(re.findall(r"\b(mem_mb|runtime)=(\d+)", job)) for job in jobs]
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
-def test_memory_of_ones_own_keeps_the_time_and_grows_with_each_attempt(
-    new_project: Callable[..., Project], readme: str
-) -> None:
-    (text,) = re.findall(r"```python\n(module bench:.*?)```", (CHECKOUT / readme).read_text("utf-8"), re.DOTALL)
+def test_memory_of_ones_own_keeps_the_time_and_grows_with_each_attempt(new_project: Callable[..., Project]) -> None:
+    page = (CHECKOUT / "docs" / "workflows.md").read_text("utf-8")
+    (text,) = re.findall(r"```python\n(module bench:.*?)```", page, re.DOTALL)
     project = new_project(ONE_RUN, batches=0)
     snakefile = str(project.checkout / "Snakefile")
     write_downstream(project, text.replace("/path/to/evalscope-summary/Snakefile", snakefile))
@@ -130,7 +128,7 @@ def test_memory_of_ones_own_keeps_the_time_and_grows_with_each_attempt(
 def test_memory_given_on_the_command_line_keeps_the_time_and_grows_with_each_attempt(
     new_project: Callable[..., Project],
 ) -> None:
-    (option,) = re.findall(r"--set-resources '(extract:\S+)'", (CHECKOUT / "README.md").read_text("utf-8"))
+    (option,) = re.findall(r"--set-resources '(extract:\S+)'", (CHECKOUT / "docs" / "cluster.md").read_text("utf-8"))
     project = new_project(ONE_RUN, batches=1)
     grown = needs(project.snakemake("-n", "--set-resources", option, "--attempt", "2"))
     assert grown == [{"mem_mb": "8000", "runtime": "20"}]

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Project, read_terminal
-from evalscope_summary.columns import BY_NAME, Column, raw_columns
-from evalscope_summary.overview import Overview, markdown, on_a_terminal, overview_columns
-from evalscope_summary.overview import overview as overview_of
+from conftest import Project, frame_of, read_terminal, rows_in
+from evalscope_summary.columns import BY_NAME, Column
+from evalscope_summary.layouts import raw_columns
 from evalscope_summary.problems import Problem
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import Row, frame, read_csv, write_csv
+from evalscope_summary.tables.assembling import Row
+from evalscope_summary.tables.csv import read_csv, write_csv
+from evalscope_summary.tables.files import overview_columns
+from evalscope_summary.tables.overview import Overview, markdown, on_a_terminal
+from evalscope_summary.tables.overview import overview as overview_of
 
 METRICS = [
     *("count", "success_share", "request_throughput_avg", "request_throughput_std"),
@@ -31,7 +34,11 @@ def row(config: str = "c", parallel: int = 4, **more: Any) -> Row:
 
 
 def overview(rows: list[Row], settings: dict[str, Any]) -> Overview:
-    return overview_of(frame(raw_columns(settings), rows), settings)
+    return overview_of(frame_of(raw_columns(settings), rows), settings)
+
+
+def rows_of(made: Overview) -> list[Row]:
+    return rows_in(made.table, made.columns)
 
 
 def names(columns: tuple[Column, ...]) -> list[str]:
@@ -41,8 +48,8 @@ def names(columns: tuple[Column, ...]) -> list[str]:
 def test_it_has_the_labels_that_vary_and_the_main_metrics() -> None:
     made = overview([row(parallel=1), row(parallel=2), row(parallel=2, latency=4.0)], complete({}))
     assert names(made.columns) == ["config", "parallel", *METRICS]
-    assert [(item["config"], item["parallel"], item["count"]) for item in made.rows] == [("c", 1, 1), ("c", 2, 2)]
-    assert [(item["latency_avg"], item["latency_std"]) for item in made.rows] == [
+    assert [(item["config"], item["parallel"], item["count"]) for item in rows_of(made)] == [("c", 1, 1), ("c", 2, 2)]
+    assert [(item["latency_avg"], item["latency_std"]) for item in rows_of(made)] == [
         (2.0, None),
         (3.0, pytest.approx(2**0.5)),
     ]
@@ -53,7 +60,7 @@ def test_it_has_the_labels_that_vary_and_the_main_metrics() -> None:
 def test_the_config_is_there_though_it_does_not_vary_and_without_runs() -> None:
     assert names(overview([row()], complete({})).columns) == ["config", *METRICS]
     empty = overview([], complete({}))
-    assert (names(empty.columns), empty.rows) == (["config", *METRICS], [])
+    assert (names(empty.columns), rows_of(empty)) == (["config", *METRICS], [])
 
 
 def test_labels_of_a_pattern_are_labels() -> None:
@@ -63,18 +70,18 @@ def test_labels_of_a_pattern_are_labels() -> None:
 
 
 def test_success_is_of_all_requests_of_the_group() -> None:
-    (item,) = overview([row(succeeded=10), row(requests=30, succeeded=0)], complete({})).rows
+    (item,) = rows_of(overview([row(succeeded=10), row(requests=30, succeeded=0)], complete({})))
     assert item["success_share"] == 0.25
-    (item,) = overview([row(requests=0, succeeded=0)], complete({})).rows
+    (item,) = rows_of(overview([row(requests=0, succeeded=0)], complete({})))
     assert item["success_share"] is None
 
 
 def test_csv_reads_back(tmp_path: Path) -> None:
     made = overview([row(parallel=1), row(parallel=2)], complete({}))
-    write_csv(tmp_path / "o.csv", made.columns, made.rows)
+    write_csv(tmp_path / "o.csv", made.columns, made.table)
     columns = overview_columns(tmp_path / "o.csv", "")
     assert columns == made.columns
-    assert read_csv(tmp_path / "o.csv", columns).rows(named=True) == made.rows
+    assert rows_in(read_csv(tmp_path / "o.csv", columns), columns) == rows_of(made)
 
 
 def test_the_report_says_how_many_what_is_common_and_what_was_wrong() -> None:
@@ -107,7 +114,7 @@ def test_text_from_strangers_stays_text() -> None:
 
 def test_a_terminal_shows_the_first_groups_and_how_many_more_there_are(tmp_path: Path) -> None:
     made = overview([row(config=f"config-{i}\x1b[31m") for i in range(25)], complete({}))
-    write_csv(tmp_path / "o.csv", made.columns, made.rows)
+    write_csv(tmp_path / "o.csv", made.columns, made.table)
     text = on_a_terminal(tmp_path / "o.csv", "")
     assert len(text.splitlines()) == 2 + 20 + 1
     assert f"5 more in {tmp_path / 'o.csv'}" in text

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import extract_elsewhere
 import pytest
-from conftest import MIXED, Project
+from conftest import MIXED, Project, inventory_of
 from evalscope_summary import packs
 from evalscope_summary.discovery import MissingTree, discover
-from evalscope_summary.inventory import RECORD_MODULES, RECORD_PROGRAM, Inventory, sources_digest
+from evalscope_summary.inventory import Inventory
 from evalscope_summary.packs import WrongPlace
 from evalscope_summary.records import Records
 
@@ -27,8 +27,7 @@ def inventory(tmp_path: Path) -> Inventory:
     tree = tmp_path / "results"
     for run in RUNS:
         shutil.copytree(MIXED / RUNS[0], tree / run)
-    extractor = sources_digest(RECORD_PROGRAM, RECORD_MODULES)
-    return Inventory(str(tree), True, False, extractor, discover(str(tree)).runs, [])
+    return inventory_of(tree)
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def test_records_of_a_job_elsewhere_are_those_that_are_made_here(
 ) -> None:
     assert read_elsewhere(inventory, records, ship_files) == (2, 2)
     here = Records(tmp_path / "here")
-    for run in inventory.runs:
+    for run in inventory.sources:
         here.get(inventory, run)
         assert Path(records.path(run)).read_bytes() == Path(here.path(run)).read_bytes()
     assert read_elsewhere(inventory, records, ship_files) == (0, 0), "they are kept"
@@ -65,7 +64,7 @@ def test_a_part_that_a_record_has_is_kept_when_another_one_is_read_elsewhere(
     inventory: Inventory, records: Records
 ) -> None:
     read_elsewhere(inventory, records, True)
-    recomputing = replace(inventory, fill=False, recompute=True)
+    recomputing = replace(inventory, wanted=["recomputed"])
     assert read_elsewhere(recomputing, records, True) == (2, 2)
     assert read_elsewhere(inventory, records, True) == (0, 0)
 
@@ -114,7 +113,7 @@ def test_a_job_that_can_not_see_the_tree_fails_and_says_what_to_do(
 
 
 def test_a_job_with_another_version_of_the_workflow_fails(inventory: Inventory, records: Records) -> None:
-    pack, _ = packed(replace(inventory, extractor="of another version"), records, True)
+    pack, _ = packed(replace(inventory, readers={"evalscope": "of another version"}), records, True)
     with pytest.raises(WrongPlace, match="another version"):
         list(packs.extract(pack, pack.with_name("back")))
 

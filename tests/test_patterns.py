@@ -6,14 +6,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import MIXED
+from conftest import MIXED, frame_of
 from evalscope_summary import patterns
 from evalscope_summary.discovery import discover
-from evalscope_summary.groups import groups, without_repeat
 from evalscope_summary.labels import pattern_labels
-from evalscope_summary.run import read_run
+from evalscope_summary.layouts import label_columns
+from evalscope_summary.readers.evalscope.read import read_run
 from evalscope_summary.settings import WrongConfiguration, complete
-from evalscope_summary.tables import assemble
+from evalscope_summary.tables.assembling import assemble
+from evalscope_summary.tables.groups import groups
+from evalscope_summary.tables.repeats import without_repeat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,8 +80,9 @@ def test_what_python_does_not_know_is_no_regular_expression(pattern: str) -> Non
 def test_folders_that_are_no_utf8_are_matched_as_the_table_shows_them(tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9") / RUN
     shutil.copytree(MIXED / RUN, folder)
-    (found,) = discover(str(tmp_path)).runs.items()
+    ((path, claimed),) = discover(str(tmp_path)).sources.items()
     config = complete({"label_pattern": "^(?P<x>[^/]+)/", "repeat_pattern": "af"})
-    row = assemble(read_run(tmp_path, *found, True, False), config)
+    row = assemble(read_run(str(tmp_path), path, claimed.signature, {"filled"}), config)
     assert row["x"] == row["run"].partition("/")[0]
-    assert groups([row], config)[0].labels["config"] == row["config"].replace("af", "")
+    found = groups(frame_of(label_columns(config), [row]), config)
+    assert found.labels["config"][0] == row["config"].replace("af", "")

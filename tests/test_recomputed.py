@@ -11,16 +11,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evalscope_summary import database, discovery, formats, percentiles, pool, tables
-from evalscope_summary.columns import BY_NAME, GROUP_LABELS, PERFORMANCE, raw_columns
-from evalscope_summary.run import Record, read_run
+from evalscope_summary import discovery
+from evalscope_summary.columns import BY_NAME, GROUP_LABELS, PERFORMANCE
+from evalscope_summary.layouts import raw_columns
+from evalscope_summary.readers import releases, sample
+from evalscope_summary.readers.evalscope import database, formats, percentiles
+from evalscope_summary.readers.evalscope.read import read_run
+from evalscope_summary.record import Record
 from evalscope_summary.settings import complete
+from evalscope_summary.tables.assembling import assemble, entries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import recomputed
 
 RUNS = Path(__file__).parent / "fixtures" / "runs"
-REAL = [(tree, run) for tree in sorted(RUNS.glob("*/*/results")) for run in sorted(discovery.discover(str(tree)).runs)]
+REAL = [
+    (tree, run) for tree in sorted(RUNS.glob("*/*/results")) for run in sorted(discovery.discover(str(tree)).sources)
+]
 CONFIG = complete({"metrics": "recomputed", "columns": "all"})
 each_run = pytest.mark.parametrize(
     ("tree", "run"), REAL, ids=[f"{tree.relative_to(RUNS).parent}/{run}" for tree, run in REAL]
@@ -28,7 +35,9 @@ each_run = pytest.mark.parametrize(
 
 
 def read(tree: Path, run: str, recompute: bool = True) -> Record:
-    return read_run(tree, run, [file.name for file in (tree / run).iterdir()], True, recompute)
+    return read_run(
+        tree, run, [file.name for file in (tree / run).iterdir()], {"filled", "recomputed"} if recompute else {"filled"}
+    )
 
 
 # --- against the second implementation ---
@@ -36,7 +45,7 @@ def read(tree: Path, run: str, recompute: bool = True) -> Record:
 
 @each_run
 def test_every_cell_of_a_real_run_is_that_of_the_second_implementation(tree: Path, run: str) -> None:
-    assert read(tree, run).recomputed == pytest.approx(recomputed(tree / run), rel=1e-9, abs=0)
+    assert read(tree, run).derived["recomputed"].values == pytest.approx(recomputed(tree / run), rel=1e-9, abs=0)
 
 
 NEW = (
@@ -91,7 +100,9 @@ def test_every_cell_of_made_up_rows_is_that_of_the_second_implementation(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         make_run(Path(folder) / "run", ddl, rows, {"model": "m", "stream": stream, "api": api})
-        assert read(Path(folder), "run").recomputed == pytest.approx(recomputed(Path(folder) / "run"), rel=1e-9, abs=0)
+        assert read(Path(folder), "run").derived["recomputed"].values == pytest.approx(
+            recomputed(Path(folder) / "run"), rel=1e-9, abs=0
+        )
 
 
 # --- against what releases report ---
@@ -118,15 +129,15 @@ OF_STREAMED = ("ttft", *PER_TOKEN)
 def both(tree: Path, run: str) -> tuple[dict[str, Any], dict[str, Any]]:
     record = read(tree, run)
     return (
-        tables.assemble(record, CONFIG | {"metrics": "reported", "fill_percentiles": False}),
-        tables.assemble(record, CONFIG),
+        assemble(record, CONFIG | {"metrics": "reported", "fill_percentiles": False}),
+        assemble(record, CONFIG),
     )
 
 
 @each_run
 def test_reported_and_recomputed_agree_where_the_definitions_do(tree: Path, run: str) -> None:
-    release = formats.release(tree.parents[1].name)
-    columns, decimals, percentile_decimals = next(rest for since, *rest in ERAS if release >= formats.release(since))
+    release = releases.release(tree.parents[1].name)
+    columns, decimals, percentile_decimals = next(rest for since, *rest in ERAS if release >= releases.release(since))
     reported, own = both(tree, run)
     if reported["succeeded"] == 0:
         assert not [column for column in columns if column in own and column != "time_taken"]
@@ -155,7 +166,7 @@ def test_reported_and_recomputed_agree_where_the_definitions_do(tree: Path, run:
 @each_run
 def test_labels_and_counts_are_the_same_in_both_modes(tree: Path, run: str) -> None:
     record = read(tree, run)
-    reported, own = (tables.assemble(record, CONFIG | {"metrics": mode}) for mode in ("reported", "recomputed"))
+    reported, own = (assemble(record, CONFIG | {"metrics": mode}) for mode in ("reported", "recomputed"))
     for column in raw_columns(CONFIG):
         if column.name not in PERFORMANCE:
             assert own.get(column.name) == reported.get(column.name)
@@ -164,7 +175,7 @@ def test_labels_and_counts_are_the_same_in_both_modes(tree: Path, run: str) -> N
 
 @pytest.mark.parametrize("release", ["1.1.1", "1.3.0"])
 def test_the_throughput_of_a_single_request_was_tokens_by_one_second_from_1_1_1_to_1_3_0(release: str) -> None:
-    (run,) = discovery.discover(str(RUNS / release / "n1" / "results")).runs
+    (run,) = discovery.discover(str(RUNS / release / "n1" / "results")).sources
     tree = RUNS / release / "n1" / "results"
     written = json.loads((tree / run / formats.SUMMARY).read_bytes())
     reported, own = both(tree, run)
@@ -177,7 +188,7 @@ def test_the_throughput_of_a_single_request_was_tokens_by_one_second_from_1_1_1_
 @pytest.mark.parametrize(("release", "scenario"), [("1.1.1", "sweep"), ("1.2.0", "single"), ("1.3.0", "single")])
 def test_the_throughput_of_several_requests_was_too_high_from_1_1_1_to_1_3_0(release: str, scenario: str) -> None:
     tree = RUNS / release / scenario / "results"
-    for run in discovery.discover(str(tree)).runs:
+    for run in discovery.discover(str(tree)).sources:
         written = json.loads((tree / run / formats.SUMMARY).read_bytes())
         reported, own = both(tree, run)
         assert written["Output token throughput (tok/s)"] > 1.01 * own["output_throughput"]
@@ -192,11 +203,9 @@ def test_without_a_database_the_cells_are_empty_and_a_problem_says_so(tmp_path: 
     make_run(tmp_path / "run", NEW, [], {"model": "m"})
     (tmp_path / "run" / formats.DATABASE).unlink()
     record = read(tmp_path, "run", recompute=False)
-    assert record.recomputed == {}
-    assert [problem.code for problem in record.recompute_problems] == ["unreadable-database"]
-    reported, own = (
-        tables.entries([record], CONFIG | {"metrics": mode}).problems for mode in ("reported", "recomputed")
-    )
+    assert record.derived["recomputed"].values == {}
+    assert [problem.code for problem in record.derived["recomputed"].problems] == ["unreadable-database"]
+    reported, own = (entries([record], CONFIG | {"metrics": mode}).problems for mode in ("reported", "recomputed"))
     assert len(own) - len(reported) == 1
 
 
@@ -207,9 +216,9 @@ def test_an_unreadable_database_leaves_the_cells_empty_and_the_counts_there(tmp_
         '{"Total requests": 3, "Succeed requests": 3, "Failed requests": 0, "Average latency (s)": 2.0}'
     )
     record = read(tmp_path, "run")
-    assert record.recomputed == {}
+    assert record.derived["recomputed"].values == {}
     assert [problem.code for problem in record.problems] == ["unreadable-database"]
-    row = tables.assemble(record, CONFIG)
+    row = assemble(record, CONFIG)
     assert (row["succeeded"], row.get("latency")) == (3, None)
 
 
@@ -230,11 +239,11 @@ def test_values_that_can_be_none_are_left_out_and_counted_in_a_problem(tmp_path:
     wrong = [{"latency": -1.0}, {"latency": "soon"}, {"lists": "[0.25, -0.5, Infinity]"}, {"completed_time": math.inf}]
     make_run(tmp_path / "run", NEW, [ROW, *(ROW | bad for bad in wrong)], {"model": "m"})
     record = read(tmp_path, "run")
-    assert record.recomputed is not None
-    assert record.recomputed["latency"] == 2.0
-    assert record.recomputed["100p_itl_"] == 0.5
-    assert record.recomputed["time_taken"] == 2.0
-    (problem,) = record.recompute_problems
+    assert "recomputed" in record.derived
+    assert record.derived["recomputed"].values["latency"] == 2.0
+    assert record.derived["recomputed"].values["100p_itl_"] == 0.5
+    assert record.derived["recomputed"].values["time_taken"] == 2.0
+    (problem,) = record.derived["recomputed"].problems
     assert problem.code == "value-out-of-range"
     assert "1 of completed_time, 2 of intervals, 2 of latency" in problem.message
 
@@ -242,8 +251,8 @@ def test_values_that_can_be_none_are_left_out_and_counted_in_a_problem(tmp_path:
 def test_a_list_that_is_none_is_an_unreadable_database(tmp_path: Path) -> None:
     make_run(tmp_path / "run", NEW, [ROW, ROW | {"lists": '{"a": 1}'}], {"model": "m"})
     record = read(tmp_path, "run")
-    assert record.recomputed == {}
-    assert [problem.code for problem in record.recompute_problems] == ["unreadable-database"]
+    assert record.derived["recomputed"].values == {}
+    assert [problem.code for problem in record.derived["recomputed"].problems] == ["unreadable-database"]
 
 
 # --- many values ---
@@ -254,9 +263,9 @@ def test_a_list_that_is_none_is_an_unreadable_database(tmp_path: Path) -> None:
 def test_a_pool_ranks_like_a_sorted_list_also_when_most_of_it_lies_in_a_file(
     values: list[float], data: st.DataObject
 ) -> None:
-    limit, pool._IN_MEMORY = pool._IN_MEMORY, 16
+    limit, sample._IN_MEMORY = sample._IN_MEMORY, 16
     try:
-        own = pool.Pool()
+        own = sample.Sample()
         for begin in range(0, len(values), 7):
             own.add(np.array(values[begin : begin + 7]))
         finite = sorted(value for value in values if math.isfinite(value))
@@ -264,11 +273,11 @@ def test_a_pool_ranks_like_a_sorted_list_also_when_most_of_it_lies_in_a_file(
         assert [own.smallest(rank) for rank in range(len(finite))] == finite
         assert own.mean == (pytest.approx(sum(finite) / len(finite), rel=1e-9) if finite else None)
     finally:
-        pool._IN_MEMORY = limit
+        sample._IN_MEMORY = limit
 
 
 def test_the_memory_for_a_database_does_not_grow_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_IN_MEMORY", 2**15)
+    monkeypatch.setattr(sample, "_IN_MEMORY", 2**15)
     monkeypatch.setattr(database, "_PART", 2**13)
     one = ROW | {"lists": json.dumps([round(0.001 * i, 3) for i in range(1000)])}
     peaks = []
@@ -276,7 +285,7 @@ def test_the_memory_for_a_database_does_not_grow_with_it(tmp_path: Path, monkeyp
         folder = tmp_path / str(size)
         make_run(folder, NEW, [one] * size, {"model": "m"})
         tracemalloc.start()
-        assert read(tmp_path, str(size)).recomputed is not None
+        assert "recomputed" in read(tmp_path, str(size)).derived
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]  # 200,000 and 1,600,000 intervals
@@ -309,7 +318,8 @@ def test_only_the_columns_that_are_needed_are_read(
         return connection
 
     monkeypatch.setattr(sqlite3, "connect", connect_and_watch)
-    read_run(tmp_path, "run", [file.name for file in (tmp_path / "run").iterdir()], fill, recompute)
+    parts = {part for part, is_wanted in {"filled": fill, "recomputed": recompute}.items() if is_wanted}
+    read_run(tmp_path, "run", [file.name for file in (tmp_path / "run").iterdir()], parts)
     there = {"success", "max_gpu_memory_cost", "completed_time"} | wanted
     assert seen == there & set(
         NEW.replace("REAL", "").replace("TEXT", "").replace("INTEGER", "").replace(" ", "").split(",")
@@ -317,7 +327,7 @@ def test_only_the_columns_that_are_needed_are_read(
 
 
 def test_percentiles_are_unrounded_nearest_ranks() -> None:
-    measured = percentiles.Measured(frozenset(), formats.Window("1.9.1", "1.10.0"), True)
+    measured = percentiles.Measured(frozenset(), releases.Window("1.9.1", "1.10.0"), True)
     rows = database.Rows()
     for name in ("latency", "first_chunk_latency", "prompt_tokens", "completion_tokens"):
         getattr(rows, name).extend([0.123456789 * i for i in range(1, 11)])

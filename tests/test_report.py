@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from evalscope_summary import formats
 from evalscope_summary.columns import FURTHER, STANDARD
-from evalscope_summary.problems import FIELDS, Problem
+from evalscope_summary.layouts import PROBLEM_COLUMNS
+from evalscope_summary.problems import Problem
+from evalscope_summary.readers.evalscope import definitions
 
 pytest.importorskip("vl_convert", reason="the dependencies of the report are not installed: pip install '.[report]'")
 
@@ -270,11 +271,11 @@ def test_a_script_that_would_end_early_is_refused() -> None:
 
 def test_both_languages_say_everything() -> None:
     assert TEXT["en"].keys() == TEXT["zh"].keys()
-    changes = {change.change for definition in formats.DEFINITIONS for change in definition.breaks}
+    changes = {change.change for definition in definitions.DEFINITIONS for change in definition.breaks}
     assert changes == TEXT["zh"]["changes"].keys()
     chinese = json.loads((CHECKOUT / "config" / "columns.zh.json").read_text("utf-8")) | TEXT["zh"]["columns"]
     described = [column.description for column in STANDARD if not column.metric]
-    assert {*described, *FIELDS.values()} <= chinese.keys()
+    assert {*described, *(column.description for column in PROBLEM_COLUMNS)} <= chinese.keys()
     assert all(column.metric for column in FURTHER)
 
 

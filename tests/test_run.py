@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalscope_summary import formats, tables
+from evalscope_summary.columns import BY_NAME
 from evalscope_summary.problems import CODES, Problem
-from evalscope_summary.run import Record, read_run
+from evalscope_summary.readers.evalscope import formats
+from evalscope_summary.readers.evalscope.read import read_run
+from evalscope_summary.record import Record
 from evalscope_summary.settings import complete
+from evalscope_summary.tables.assembling import assemble
 
 RUNS = Path(__file__).parent / "fixtures" / "runs"
 TS = "20251129_135846"
@@ -87,7 +90,7 @@ class Tree:
         return folder
 
     def read(self, run: str = RUN, fill: bool = True) -> Record:
-        return read_run(self.root, run, os.listdir(self.root / run), fill, False)
+        return read_run(self.root, run, os.listdir(self.root / run), {"filled"} if fill else set())
 
     def record(self, summary: Any = SUMMARY, args: Any = ARGS, percentiles: Any = None, run: str = RUN) -> Record:
         self.write(summary, args, percentiles, run)
@@ -113,7 +116,7 @@ def change(file: Path, edit: Callable[[Any], None]) -> None:
 
 
 def only_problem(record: Record) -> Problem:
-    (problem,) = [*record.problems, *record.fill_problems, *record.reported_problems]
+    (problem,) = [*record.problems, *record.derived["filled"].problems, *record.reported.problems]
     assert problem.code in CODES
     assert problem.message
     return problem
@@ -153,7 +156,7 @@ def test_a_run_of_summary_and_args_alone_is_complete(tree: Tree) -> None:
         "stream_requests": 20,
         "non_stream_requests": 0,
         "cache_hit_rate": 15.7895,
-        "evalscope_at_least": "1.14.1",
+        "evalscope_at_least": formats.ARGS_MARKS[0][1],
         "run": RUN,
     }
 
@@ -215,7 +218,7 @@ BROKEN = {
 
 def test_a_file_that_vanished_since_the_walk_is_unreadable(tree: Tree) -> None:
     (tree.write() / formats.ARGS).unlink()
-    record = read_run(tree.root, RUN, [formats.SUMMARY, formats.ARGS], True, False)
+    record = read_run(tree.root, RUN, [formats.SUMMARY, formats.ARGS], {"filled"})
     assert only_problem(record)[:4] == ("skipped", "unreadable-json", RUN, formats.ARGS)
 
 
@@ -258,7 +261,7 @@ def test_percentiles_that_can_not_be_parsed_leave_the_run(tree: Tree, data: byte
     assert not record.skipped
     percentile_cells = {name for name in before if name[0].isdigit()}
     assert record.values == {name: value for name, value in before.items() if name not in percentile_cells}
-    assert not record.filled
+    assert not record.derived["filled"].values
 
 
 @pytest.mark.parametrize(
@@ -280,7 +283,7 @@ def test_percentiles_of_another_shape_are_an_unknown_format(tree: Tree, content:
     record = tree.read()
     assert only_problem(record)[:4] == ("warning", "unknown-format", RUN, formats.PERCENTILE)
     assert not any(name[0].isdigit() for name in record.values)
-    assert not record.filled
+    assert not record.derived["filled"].values
 
 
 def test_an_empty_list_of_percentiles_is_nothing_to_speak_of(tree: Tree) -> None:
@@ -294,7 +297,7 @@ def test_an_unreadable_database_leaves_the_run(tree: Tree, data: bytes) -> None:
     record = tree.read()
     assert only_problem(record)[:4] == ("warning", "unreadable-database", RUN, formats.DATABASE)
     assert record.values == before
-    assert not record.filled
+    assert not record.derived["filled"].values
 
 
 @pytest.fixture
@@ -323,7 +326,7 @@ def test_a_database_that_is_not_evalscopes_leaves_the_run(database: Callable[[st
     record = database(statement)
     assert only_problem(record)[:4] == ("warning", "unreadable-database", RUN, formats.DATABASE)
     assert record.values["requests"] == 20
-    assert not record.filled
+    assert not record.derived["filled"].values
 
 
 def test_gpu_memory_comes_from_the_database(database: Callable[[str], Record]) -> None:
@@ -347,9 +350,9 @@ def test_gpu_memory_that_can_not_be_is_named_with_the_database(database: Callabl
 
 def test_requests_without_a_latency_take_no_part_in_filled_percentiles(database: Callable[[str], Record]) -> None:
     record = database("UPDATE result SET latency = NULL WHERE rowid <= 10")
-    filled = record.filled or {}
+    filled = record.derived["filled"].values
     assert math.isfinite(filled["66p_latency_"])
-    assert {problem.code for problem in record.fill_problems} == {"percentiles-disagree"}
+    assert {problem.code for problem in record.derived["filled"].problems} == {"percentiles-disagree"}
 
 
 def test_an_unreadable_database_says_nothing_about_the_release(tree: Tree) -> None:
@@ -427,14 +430,14 @@ def test_real_runs_without_a_success_are_not_filled(tree: Tree, release: str, sc
     copy_run(tree, release, scenario)
     record = tree.read()
     assert only_problem(record).code == "no-successful-requests"
-    assert not record.filled
+    assert not record.derived["filled"].values
 
 
 def test_a_run_of_the_releases_with_wrong_throughput_is_not_corrected_without_a_success(tree: Tree) -> None:
     folder = copy_run(tree, "1.2.0", "single")
     change(folder / formats.SUMMARY, lambda summary: summary.update({"Succeed requests": 0, "Failed requests": 20}))
     record = tree.read()
-    codes = {problem.code for problem in (*record.problems, *record.reported_problems)}
+    codes = {problem.code for problem in (*record.problems, *record.reported.problems)}
     assert "corrected-throughput" not in codes
     assert "no-successful-requests" in codes
 
@@ -624,7 +627,7 @@ def test_an_input_only_run_has_no_generation_metrics(tree: Tree, api: str) -> No
     summary = SUMMARY | {"Input Throughput (tok/s)": 100.0, "Avg Steady ITL (ms)": 3.0, "Avg First-Turn TTFT (ms)": 3.0}
     rows = [PERCENTILES[0] | {"Input tokens": 5.0, "Output tokens": 1.0, "Decode (tok/s)": 3.0, "Input (tok/s)": 9.0}]
     values = tree.record(summary, ARGS | {"api": api}, rows).values
-    assert values.keys() & formats.GENERATION_COLUMNS == set()
+    assert not [name for name in values if BY_NAME[name].generation]
     assert {name for name in values if name[0].isdigit()} == {"0p_latency_", "0p_input_tokens", "0p_input_(tok/s)"}
     assert values["input_throughput"] == 100.0
     assert (values["stream_requests"], values["max_tokens"], values["request_throughput"]) == (20, 64, 30.2626)
@@ -752,7 +755,7 @@ def test_the_prompt_or_else_names_say_how_long_prompts_are(
     run = f"p1_medium/{TS}/m"
     record = tree.record(args=ARGS | {"prompt": prompt}, run=run)
     assert record.prompt_characters == characters
-    assert tables.assemble(record, complete({}))["prompt_length"] == length
+    assert assemble(record, complete({}))["prompt_length"] == length
 
 
 def test_the_text_of_a_prompt_is_not_kept(tree: Tree) -> None:
@@ -837,7 +840,7 @@ def test_a_path_that_is_no_utf8_is_shown_with_escapes(tree: Tree) -> None:
 def test_percentiles_that_the_file_lacks_come_from_the_rows(tree: Tree) -> None:
     copy_run(tree, "1.9.1", "spec")
     record = tree.read()
-    filled = record.filled or {}
+    filled = record.derived["filled"].values
     assert {name.partition("p_")[0] for name in filled if name[0].isdigit()} == {"66", "80", "98"}
     assert record.values.keys() & {name for name in filled if name[0].isdigit()} == set()
 
@@ -845,8 +848,7 @@ def test_percentiles_that_the_file_lacks_come_from_the_rows(tree: Tree) -> None:
 def test_rows_are_not_read_where_that_is_not_asked_for(tree: Tree) -> None:
     copy_run(tree, "1.9.1", "spec")
     record = tree.read(fill=False)
-    assert record.filled is None
-    assert record.fill_problems == []
+    assert "filled" not in record.derived
 
 
 def test_what_the_file_says_is_nan_is_not_filled(tree: Tree) -> None:
@@ -857,7 +859,7 @@ def test_what_the_file_says_is_nan_is_not_filled(tree: Tree) -> None:
 
     change(folder / formats.PERCENTILE, no_latency)
     record = tree.read()
-    row = tables.assemble(record, complete({}))
+    row = assemble(record, complete({}))
     assert "66p_latency_" not in row
     assert "66p_ttft_" in row
     assert "80p_latency_" in row
@@ -865,9 +867,9 @@ def test_what_the_file_says_is_nan_is_not_filled(tree: Tree) -> None:
 
 def test_without_a_percentile_file_all_come_from_the_rows(tree: Tree) -> None:
     folder = copy_run(tree, "1.9.1", "spec")
-    before = tables.assemble(tree.read(), complete({}))
+    before = assemble(tree.read(), complete({}))
     (folder / formats.PERCENTILE).unlink()
-    after = tables.assemble(tree.read(), complete({}))
+    after = assemble(tree.read(), complete({}))
     standard = [name for name in before if name[0].isdigit() and name.split("p_")[0] not in ("1", "5", "0", "100")]
     six = ("ttft_", "itl_", "tpot_", "latency_", "output_(tok/s)", "total_(tok/s)")
     filled = [name for name in standard if name.split("p_")[1] in six]
@@ -895,19 +897,19 @@ def test_floor_rank_narrows_the_release_below_1_11_1(tree: Tree) -> None:
     copy_run(tree, "1.10.0", "single")
     record = tree.read()
     assert (record.values["evalscope_at_least"], record.values["evalscope_below"]) == ("1.10.0", "1.12.0")
-    filled = record.filled or {}
+    filled = record.derived["filled"].values
     assert (filled["evalscope_at_least"], filled["evalscope_below"]) == ("1.10.0", "1.11.1")
 
 
 def test_nearest_rank_narrows_the_release_to_1_11_1(tree: Tree) -> None:
     copy_run(tree, "1.11.1", "single")
-    filled = tree.read().filled or {}
+    filled = tree.read().derived["filled"].values
     assert (filled["evalscope_at_least"], filled["evalscope_below"]) == ("1.11.1", "1.12.0")
 
 
 def test_a_rank_rule_that_was_only_assumed_narrows_nothing(tree: Tree) -> None:
     (copy_run(tree, "1.10.0", "single") / formats.PERCENTILE).unlink()
-    filled = tree.read().filled or {}
+    filled = tree.read().derived["filled"].values
     assert (filled["evalscope_at_least"], filled["evalscope_below"]) == ("1.10.0", "1.12.0")
 
 

@@ -17,10 +17,11 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 from conftest import CHECKOUT, MIXED, Project
-from evalscope_summary import labels
 from evalscope_summary.discovery import discover
-from evalscope_summary.formats import ARGS, DATABASE, LOG, PERCENTILE, SUMMARY
-from evalscope_summary.run import Record, read_run
+from evalscope_summary.readers.evalscope import labels
+from evalscope_summary.readers.evalscope.formats import ARGS, DATABASE, LOG, PERCENTILE, SUMMARY
+from evalscope_summary.readers.evalscope.read import read_run
+from evalscope_summary.record import Record
 
 RUN = Path(__file__).parent / "fixtures" / "runs" / "1.9.1" / "spec"
 MARK = "CANARY"  # each place has one of its own, so that a failure says where it came from
@@ -215,13 +216,14 @@ def leaks(folder: Path, text: str = "") -> list[str]:
 def test_a_damaged_run_is_described_without_quoting_it(tmp_path: Path, what: str) -> None:
     damage, code = DAMAGE[what]
     folder = planted(tmp_path / "run", damage)
-    record = read_run(tmp_path, "run", os.listdir(folder), True, True)
+    record = read_run(tmp_path, "run", os.listdir(folder), {"filled", "recomputed"})
     assert MARK not in repr(vars(record))
     assert not code or code in codes(record)
 
 
 def codes(record: Record) -> set[str]:
-    return {problem.code for problems in vars(record).values() if isinstance(problems, list) for problem in problems}
+    parts = (record.common, record.reported, *record.derived.values())
+    return {problem.code for part in parts for problem in part.problems}
 
 
 @pytest.mark.parametrize("name", [ARGS, SUMMARY, PERCENTILE])
@@ -231,7 +233,7 @@ def test_a_file_cut_anywhere_is_described_without_quoting_it(tmp_path: Path, nam
     present = os.listdir(folder)
     for end in range(0, len(data), max(1, len(data) // 60)):
         (folder / name).write_bytes(data[:end])
-        record = read_run(tmp_path, "run", present, False, False)
+        record = read_run(tmp_path, "run", present, set())
         assert MARK not in repr(vars(record)), end
         assert codes(record) & {"unreadable-json"}, end
 
@@ -333,4 +335,4 @@ def test_the_search_for_secrets_sees_into_every_format(new_project: Callable[...
     found = {line.partition(":")[0] for line in leaks(project.folder)}
     tables = {f"summary_{table}.{format_}" for table in ("raw", "stats") for format_ in ("csv", "json", "parquet")}
     assert {*tables, "summary.xlsx", "summary_overview.md"} <= found
-    assert len(discover(str(project.tree)).runs) == 1
+    assert len(discover(str(project.tree)).sources) == 1

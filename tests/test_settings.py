@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from evalscope_summary.columns import FORMATS, GROUP_LABELS, STATISTICS, TABLES
+from evalscope_summary.columns import GROUP_LABELS
+from evalscope_summary.layouts import FORMATS, STATISTICS, TABLES
 from evalscope_summary.settings import WrongConfiguration, complete, schema
 
 

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalscope_summary import tables
-from evalscope_summary.columns import BY_NAME, GROUP_LABELS, Column, metric_columns
-from evalscope_summary.columns import raw_columns as raw_columns_of
-from evalscope_summary.columns import stats_columns as stats_columns_of
+from conftest import frame_of, rows_in
+from evalscope_summary.columns import BY_NAME, GROUP_LABELS, Column
 from evalscope_summary.discovery import discover
-from evalscope_summary.run import read_run
+from evalscope_summary.layouts import metric_columns
+from evalscope_summary.layouts import raw_columns as raw_columns_of
+from evalscope_summary.layouts import stats_columns as stats_columns_of
+from evalscope_summary.readers.evalscope.read import read_run
 from evalscope_summary.settings import complete
-from evalscope_summary.stats import statistics as statistics_of
-from evalscope_summary.tables import Row
+from evalscope_summary.tables.assembling import Row, entries, merge
+from evalscope_summary.tables.csv import read_csv, write_csv
+from evalscope_summary.tables.stats import statistics as statistics_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +38,7 @@ def stats_columns(which: str) -> tuple[Column, ...]:
 
 def statistics(rows: Iterable[Row], which: str, group_by: Sequence[str], **more: object) -> list[Row]:
     settings_ = complete({"columns": which}) | {"group_by": list(group_by)} | more
-    return statistics_of(tables.frame(raw_columns_of(settings_), list(rows)), settings_)
+    return rows_in(statistics_of(frame_of(raw_columns_of(settings_), rows), settings_), stats_columns_of(settings_))
 
 
 # --- columns ---
@@ -279,9 +281,9 @@ def real_rows() -> list[Row]:
     """The rows of all fixture runs."""
     records = []
     for tree in FIXTURES.glob("runs/*/*/results"):
-        for run, signature in discover(str(tree)).runs.items():
-            records.append(read_run(tree, run, signature, True, False))
-    rows = tables.merge([tables.entries(records, complete({}))]).rows
+        for run, (_, signature) in discover(str(tree)).sources.items():
+            records.append(read_run(tree, run, signature, {"filled"}))
+    rows = merge([entries(records, complete({}))]).rows
     assert len(rows) > 70
     return rows
 
@@ -302,8 +304,8 @@ def test_groups_of_real_runs_have_the_statistics_of_their_rows(real_rows: list[R
 
 
 def test_statistics_are_the_same_from_the_table_that_was_written(real_rows: list[Row], tmp_path: Path) -> None:
-    tables.write_csv(tmp_path / "raw.csv", raw_columns("all"), real_rows)
-    read_back = tables.read_csv(tmp_path / "raw.csv", raw_columns("all")).rows(named=True)
+    write_csv(tmp_path / "raw.csv", raw_columns("all"), frame_of(raw_columns("all"), real_rows))
+    read_back = rows_in(read_csv(tmp_path / "raw.csv", raw_columns("all")), raw_columns("all"))
     assert statistics(read_back, "all", GROUP_LABELS) == statistics(real_rows, "all", GROUP_LABELS)
 
 
@@ -315,3 +317,13 @@ def test_the_average_of_equal_values_is_that_value() -> None:
 def test_a_statistic_beyond_all_floats_is_empty() -> None:
     (row,) = statistics([{"latency": 1e200}, {"latency": 3e200}], "standard", ["config"])
     assert row["latency_std"] is None
+
+
+def test_an_empty_cell_moves_no_digit_of_another_metric() -> None:
+    metrics = [column.name for column in metric_columns("standard") if column.type == "float"]
+    rows: list[Row] = [dict.fromkeys(metrics, value) for value in (0.1, 0.4, 0.9, 1.6)]
+    averages = {
+        statistics([*rows[:-1], rows[-1] | {"ttft": last}], "standard", ["config"])[0]["latency_avg"]
+        for last in (2.0, None)
+    }
+    assert averages == {python.fmean(row["latency"] for row in rows)}

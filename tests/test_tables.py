@@ -5,16 +5,26 @@ import io
 import json
 import math
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from evalscope_summary import columns, tables
-from evalscope_summary.columns import BY_NAME, Column, Type, raw_columns
+from conftest import frame_of, rows_in
+from evalscope_summary import columns
+from evalscope_summary.columns import BY_NAME, Column, Type
+from evalscope_summary.layouts import raw_columns
 from evalscope_summary.problems import Problem
-from evalscope_summary.run import Record
+from evalscope_summary.readers.cells import is_type
+from evalscope_summary.record import Part, Record
 from evalscope_summary.settings import complete
-from evalscope_summary.tables import Row, WrongTable, csv_line, natural, read_csv, write_csv, write_json
+from evalscope_summary.tables.assembling import Row, assemble, entries, merge, sort_problems
+from evalscope_summary.tables.csv import read_csv
+from evalscope_summary.tables.csv import write_csv as write_frame_as_csv
+from evalscope_summary.tables.csv_lines import csv_line, write_problems
+from evalscope_summary.tables.errors import WrongTable
+from evalscope_summary.tables.json import write_json as write_frame_as_json
+from evalscope_summary.tables.order import natural
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +33,15 @@ ALL = raw_columns(complete({"columns": "all"}))
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 """For property tests: files are overwritten by each example, and a busy machine is no failure."""
+
+
+def write_csv(path: Path, columns: Sequence[Column], rows: list[Row]) -> None:
+    write_frame_as_csv(path, columns, frame_of(columns, rows))
+
+
+def write_json(path: Path, columns: Sequence[Column], rows: list[Row]) -> None:
+    write_frame_as_json(path, columns, frame_of(columns, rows))
+
 
 # --- columns ---
 
@@ -171,14 +190,14 @@ def test_cells_of_a_row_stand_under_their_columns(tmp_path: Path) -> None:
 
 def test_problems_are_a_table_of_five_columns(tmp_path: Path) -> None:
     problem = Problem("skipped", "incomplete", "a,b/m", "benchmark_args.json", 'is "missing"')
-    tables.write_problems(tmp_path / "p.csv", [problem])
+    write_problems(tmp_path / "p.csv", [problem])
     assert (tmp_path / "p.csv").read_text() == (
         'severity,code,run,file,message\nskipped,incomplete,"a,b/m",benchmark_args.json,"is ""missing"""\n'
     )
 
 
 def test_without_problems_the_header_is_written(tmp_path: Path) -> None:
-    tables.write_problems(tmp_path / "p.csv", [])
+    write_problems(tmp_path / "p.csv", [])
     assert (tmp_path / "p.csv").read_bytes() == b"severity,code,run,file,message\n"
 
 
@@ -204,7 +223,7 @@ rows_of_each_type = st.lists(
 @example([{column.name: None for column in OF_EACH_TYPE} | {"config": "\r", "name": "\x00\n", "run": '"'}])
 def test_what_was_written_as_csv_is_read_back(tmp_path: Path, rows: list[Row]) -> None:
     write_csv(tmp_path / "t.csv", OF_EACH_TYPE, rows)
-    found = read_csv(tmp_path / "t.csv", OF_EACH_TYPE).rows(named=True)
+    found = rows_in(read_csv(tmp_path / "t.csv", OF_EACH_TYPE), OF_EACH_TYPE)
     assert found == rows
     assert [{name: type(cell) for name, cell in row.items()} for row in found] == [
         {name: type(cell) for name, cell in row.items()} for row in rows
@@ -214,7 +233,7 @@ def test_what_was_written_as_csv_is_read_back(tmp_path: Path, rows: list[Row]) -
 def test_a_long_text_is_read_back(tmp_path: Path) -> None:
     row = {column.name: None for column in OF_EACH_TYPE} | {"name": "x" * 1_000_000}
     write_csv(tmp_path / "t.csv", OF_EACH_TYPE, [row])
-    assert read_csv(tmp_path / "t.csv", OF_EACH_TYPE).rows(named=True) == [row]
+    assert rows_in(read_csv(tmp_path / "t.csv", OF_EACH_TYPE), OF_EACH_TYPE) == [row]
 
 
 @pytest.mark.parametrize(
@@ -286,12 +305,12 @@ def record(
     run: str, config: str = "c", timestamp: str = "20250101_000000", fingerprint: str = "", **more: Any
 ) -> Record:
     values = {"run": run, "config": config, "timestamp": timestamp, "succeeded": 1} | more
-    return Record(run, values=values, fingerprint=fingerprint or run)
+    return Record(run, Part(values), fingerprint=fingerprint or run)
 
 
 def merged(records: list[Record], fill: bool = True) -> tuple[list[Any], list[Problem]]:
-    made = tables.merge([tables.entries(records, complete({"fill_percentiles": fill}))])
-    return [row["run"] for row in made.rows], tables.sort_problems(made.problems)
+    made = merge([entries(records, complete({"fill_percentiles": fill}))])
+    return [row["run"] for row in made.rows], sort_problems(made.problems)
 
 
 def test_rows_are_sorted_by_config_timestamp_and_run_whatever_the_order_of_records() -> None:
@@ -310,7 +329,7 @@ def test_rows_are_sorted_by_config_timestamp_and_run_whatever_the_order_of_recor
 
 
 def test_a_run_without_config_or_timestamp_comes_first() -> None:
-    bare = Record("z", values={"run": "z"}, fingerprint="z")
+    bare = Record("z", Part({"run": "z"}), fingerprint="z")
     assert merged([record("a"), bare])[0] == ["z", "a"]
 
 
@@ -338,7 +357,7 @@ def test_skipped_runs_come_first_then_problems_by_run() -> None:
         Problem("warning", "corrected-throughput", "r2", "z", ""),
         Problem("skipped", "incomplete", "r99", "", ""),
     ]
-    assert tables.sort_problems(problems) == list(reversed(problems))
+    assert sort_problems(problems) == list(reversed(problems))
 
 
 def test_of_two_equal_runs_the_later_is_named() -> None:
@@ -374,29 +393,28 @@ def test_runs_that_were_skipped_are_no_duplicates() -> None:
 
 def test_filled_cells_and_their_problems_only_count_where_filling_is_on() -> None:
     item = record("a", evalscope_at_least="1.10.0")
-    item.filled = {"66p_latency_": 0.5, "evalscope_at_least": "1.11.1"}
     problem = Problem("warning", "percentiles-disagree", "a", "benchmark_percentile.json", "odd")
-    item.fill_problems = [problem]
-    made = tables.merge([tables.entries([item], complete({}))])
+    item.derived["filled"] = Part({"66p_latency_": 0.5, "evalscope_at_least": "1.11.1"}, [problem])
+    made = merge([entries([item], complete({}))])
     (with_fill,), problems = made.rows, made.problems
     assert (with_fill["66p_latency_"], with_fill["evalscope_at_least"], problems) == (0.5, "1.11.1", [problem])
-    made = tables.merge([tables.entries([item], complete({"fill_percentiles": False}))])
+    made = merge([entries([item], complete({"fill_percentiles": False}))])
     (without,), problems = made.rows, made.problems
     assert (without.get("66p_latency_"), without["evalscope_at_least"], problems) == (None, "1.10.0", [])
 
 
 def test_assembling_a_row_leaves_the_record_alone() -> None:
     item = record("a")
-    item.filled = {"66p_latency_": 0.5}
+    item.derived["filled"] = Part({"66p_latency_": 0.5})
     before = dict(item.values)
-    tables.assemble(item, complete({}))
+    assemble(item, complete({}))
     assert item.values == before
 
 
 def test_the_limit_of_a_long_prompt_is_a_setting_of_the_table() -> None:
     item = record("a")
     item.prompt_characters = 60
-    assert [tables.assemble(item, complete({"prompt_long_chars": limit}))["prompt_length"] for limit in (50, 60)] == [
+    assert [assemble(item, complete({"prompt_long_chars": limit}))["prompt_length"] for limit in (50, 60)] == [
         "long",
         "short",
     ]
@@ -425,7 +443,7 @@ def test_the_limit_of_a_long_prompt_is_a_setting_of_the_table() -> None:
 )
 def test_what_a_cell_may_hold(value: Any, types: set[str]) -> None:
     kinds: tuple[columns.Type, ...] = ("text", "boolean", "integer", "float")
-    assert {kind for kind in kinds if columns.is_type(value, kind)} == types
+    assert {kind for kind in kinds if is_type(value, kind)} == types
 
 
 def test_percentile_columns_know_their_metric() -> None:

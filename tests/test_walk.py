@@ -51,7 +51,7 @@ def test_jobs_list_no_folder_of_the_tree(built: Project, tmp_path: Path, program
     (folder,) = built.folder.glob(".evalscope-summary/*/inventory")
     inventories = sorted(path.relative_to(built.folder) for path in folder.iterdir())
     if program == "extract.py":
-        largest = max(inventories, key=lambda path: len(json.loads((built.folder / path).read_bytes())["runs"]))
+        largest = max(inventories, key=lambda path: len(json.loads((built.folder / path).read_bytes())["sources"]))
         arguments: list[str | Path] = [largest, largest.stem]
         for record in folder.parent.glob("records/*/*.json"):
             record.unlink()  # so that it reads

@@ -8,26 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import polars as pl
+import pandas as pd
 
 HERE = Path(__file__).parents[1]
 sys.path.insert(0, str(HERE.parent / "scripts"))
 
-from evalscope_summary import formats, labels  # noqa: E402
-from evalscope_summary.columns import (  # noqa: E402
-    BY_NAME,
-    FURTHER_METRICS,
-    PERCENTILE_METRICS,
-    STATISTIC_MEANINGS,
-    Column,
+from evalscope_summary import dictionary, readers  # noqa: E402
+from evalscope_summary.columns import AT_LEAST, BELOW, BY_NAME, FURTHER_METRICS, PERCENTILE_METRICS, Column  # noqa: E402
+from evalscope_summary.layouts import (  # noqa: E402
+    PROBLEM_COLUMNS,
     label_names,
     metric_columns,
     raw_columns,
     stats_columns,
 )
-from evalscope_summary.groups import groups  # noqa: E402
 from evalscope_summary.problems import printable  # noqa: E402
-from evalscope_summary.tables import PROBLEM_COLUMNS, WrongTable, read_csv  # noqa: E402
+from evalscope_summary.readers.releases import Window, release  # noqa: E402
+from evalscope_summary.tables.csv import read_csv  # noqa: E402
+from evalscope_summary.tables.errors import WrongTable  # noqa: E402
+from evalscope_summary.tables.frame import cells_of  # noqa: E402
+from evalscope_summary.tables.groups import groups  # noqa: E402
 
 DIGITS = 7
 """Significant digits of numbers in the page; the tables have all."""
@@ -79,7 +79,7 @@ def content(raw: Path, stats: Path | None, problems: Path, settings_file: Path) 
     }
     if stats:
         tables["stats"] = _table(stats_columns(settings), read_csv(stats, stats_columns(settings)), {})
-    places = [labels.place(run or "", None) for run in wrong["run"]]
+    places = [readers.place(run or "") for run in cells_of(wrong["run"])]
     return {
         "tables": tables,
         "groups": of_run,
@@ -91,7 +91,7 @@ def content(raw: Path, stats: Path | None, problems: Path, settings_file: Path) 
         ],
         "windows": windows,
         "window": window,
-        "problemPlaces": [[place.timestamp, printable(place.config)] for place in places],
+        "problemPlaces": [[timestamp, printable(config)] for timestamp, config in places],
         "digits": DIGITS,
         "metrics": settings["metrics"],
         "text": TEXT,
@@ -102,28 +102,19 @@ LOAD = ("parallel", "rate", "number")
 """The labels that say how much load there was: a line in a chart leads over groups that differ in these alone."""
 
 
-def _groups(runs: pl.DataFrame, settings: Mapping[str, Any]) -> tuple[list[int], list[int]]:
-    of_run = [0] * len(runs)
-    series: dict[tuple[Any, ...], int] = {}
-    of_group = []
-    for index, group in enumerate(groups(runs.select(label_names(settings)).rows(named=True), settings)):
-        for row in group.rows:
-            of_run[row] = index
-        key = tuple(value for name, value in group.labels.items() if name not in LOAD)
-        of_group.append(series.setdefault(key, len(series)))
-    return of_run, of_group
+def _groups(runs: pd.DataFrame, settings: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+    """Of each run its group, and of each group its series, numbered as they come."""
+    found = groups(runs, settings)
+    others = [name for name in found.labels if name not in LOAD]
+    series = found.labels.groupby(others, dropna=False, sort=False).ngroup()
+    return found.of_run.tolist(), series.tolist()
 
 
 def _breaks(columns: Sequence[Column], recomputed: bool) -> tuple[list[tuple[str, str, str]], dict[str, list[int]]]:
     """The breaks (release, metric, change) that matter here, oldest first, and column → the indices of its own."""
     known = sorted(
-        (
-            (definition, change)
-            for definition in formats.DEFINITIONS
-            for change in definition.breaks
-            if change.measured or not recomputed
-        ),
-        key=lambda known: formats.release(known[1].release),
+        ((definition, change) for definition, change in dictionary.breaks() if change.measured or not recomputed),
+        key=lambda known: release(known[1].release),
     )
     of_column = {
         column.name: [i for i, (definition, _) in enumerate(known) if definition.covers(column.name, column.metric)]
@@ -132,17 +123,14 @@ def _breaks(columns: Sequence[Column], recomputed: bool) -> tuple[list[tuple[str
     return [(change.release, definition.name, change.change) for definition, change in known], of_column
 
 
-def _windows(runs: pl.DataFrame, releases: Sequence[str]) -> tuple[list[dict[str, Any]], list[int]]:
+def _windows(runs: pd.DataFrame, releases: Sequence[str]) -> tuple[list[dict[str, Any]], list[int]]:
     """The windows of releases that runs come from, oldest first, and the one of each run."""
-    pairs = list(zip(runs["evalscope_at_least"], runs["evalscope_below"], strict=True))
-    found = sorted(set(pairs), key=lambda pair: (formats.release(pair[0]), formats.release(pair[1] or "9999")))
+    pairs = list(zip(cells_of(runs[AT_LEAST]), cells_of(runs[BELOW]), strict=True))
+    found = sorted(set(pairs), key=lambda pair: (release(pair[0] or "0"), release(pair[1] or "9999")))
     windows = []
     for at_least, below in found:
-        window = formats.Window(at_least, below)
-        sides = [
-            1 if window.certainly_since(release) else -1 if window.certainly_before(release) else 0
-            for release in releases
-        ]
+        window = Window(at_least or "0", below)
+        sides = [1 if window.certainly_since(r) else -1 if window.certainly_before(r) else 0 for r in releases]
         windows.append({"label": f"{at_least} – <{below}" if below else f"≥{at_least}", "sides": sides})
     index = {pair: i for i, pair in enumerate(found)}
     return windows, [index[pair] for pair in pairs]
@@ -151,7 +139,7 @@ def _windows(runs: pl.DataFrame, releases: Sequence[str]) -> tuple[list[dict[str
 # --- columns -----------------------------------------------------------------------------------------------------
 
 
-def _table(columns: Sequence[Column], table: pl.DataFrame, breaks: Mapping[str, list[int]]) -> dict[str, Any]:
+def _table(columns: Sequence[Column], table: pd.DataFrame, breaks: Mapping[str, list[int]]) -> dict[str, Any]:
     return {
         "columns": [_described(column) | {"breaks": breaks.get(column.name, [])} for column in columns],
         "data": [_encoded(column, table[column.name]) for column in columns],
@@ -159,15 +147,11 @@ def _table(columns: Sequence[Column], table: pl.DataFrame, breaks: Mapping[str, 
 
 
 def _described(column: Column) -> dict[str, Any]:
-    """What the page knows of a column; a statistic's name begins with that of its metric."""
-    metric, statistic = column, ""
-    if column.name not in BY_NAME:
-        begin, _, end = column.name.rpartition("_")
-        if end in STATISTIC_MEANINGS and begin in BY_NAME:
-            metric, statistic = BY_NAME[begin], end
+    """What the page knows of a column."""
+    metric = BY_NAME[column.of] if column.of else column
     chinese = _chinese(metric)
-    if statistic:
-        chinese = f"{TEXT['zh'][statistic]}：{chinese}"
+    if column.statistic:
+        chinese = f"{TEXT['zh'][column.statistic]}：{chinese}"
     is_metric = metric.name in _METRICS
     return {
         "name": column.name,
@@ -176,7 +160,7 @@ def _described(column: Column) -> dict[str, Any]:
         "en": column.description,
         "zh": chinese,
         "metric": metric.name if is_metric else "",
-        "statistic": statistic,
+        "statistic": column.statistic,
         "family": metric.metric or ("metrics" if is_metric else "labels"),
         "percent": metric.percent,
     }
@@ -193,24 +177,24 @@ def _chinese(column: Column) -> str:
     return str(_CHINESE.get(column.description, TEXT["zh"]["columns"].get(column.description, column.description)))
 
 
-def _encoded(column: Column, cells: pl.Series) -> Any:
+def _encoded(column: Column, series: pd.Series) -> Any:
     """The cells of a column, as small as may be: null if all are empty; for text `values` and for each row the index
     of its own; else a list."""
-    if cells.null_count() == len(cells):
+    cells = cells_of(series)
+    if all(cell is None for cell in cells):
         return None
     if column.type == "text":
-        own = cells.to_list()
-        values = {text: i for i, text in enumerate(dict.fromkeys(own))}
+        values = {text: i for i, text in enumerate(dict.fromkeys(cells))}
         return {
             "values": [text if text is None else printable(text) for text in values],
-            "rows": [values[text] for text in own],
+            "rows": [values[text] for text in cells],
         }
     if column.type == "float":
-        return [value if value is None else float(f"{value:.{DIGITS}g}") for value in cells.to_list()]
-    return cells.to_list()
+        return [value if value is None else float(f"{value:.{DIGITS}g}") for value in cells]
+    return cells
 
 
-def tell(log: Path, function: Callable[..., None], *arguments: Any) -> None:
+def run_logged(log: Path, function: Callable[..., None], *arguments: Any) -> None:
     """Run what a rule does; what is wrong with a table becomes a message, in the rule's log and without a traceback."""
     try:
         function(*arguments)

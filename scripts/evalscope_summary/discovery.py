@@ -1,29 +1,38 @@
-"""Finding the runs below a results tree: one pass of `os.scandir`, one `stat` per source file."""
+"""Finding what runs are read from below a results tree: one pass of `os.scandir`, one `stat` per source file. What a
+folder holds is the readers' to say; no file is opened."""
 
 import errno
 import gc
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
-from . import formats
 from .problems import Problem, storable
 from .progress import Progress
-
-Signature = dict[str, list[int]]
-"""Source file → [size in bytes, mtime in ns]; an empty list where it is no regular file that may be read."""
-
+from .readers import READERS
+from .readers.base import Listing, Reader, Signature, Source, Trace
 
 _ADDRESS = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-
-_SOURCES = frozenset(formats.SOURCE_FILES)
 
 
 class MissingTree(Exception):
     """The results tree is no folder that can be listed; the text says what to do."""
+
+
+class Claimed(NamedTuple):
+    """A source of the tree.
+
+    Attributes:
+        readers: the names of those that may find runs in it, in their order.
+        signature: of its files.
+    """
+
+    readers: tuple[str, ...]
+    signature: Signature
 
 
 @dataclass
@@ -31,25 +40,32 @@ class Tree:
     """What lies below a results tree.
 
     Attributes:
-        runs: path of the run folder below the tree → signature of its source files.
+        sources: path below the tree → who may read it, and the signature of its files.
         problems: folders that should hold a run and don't, as rows of `summary_problems`.
     """
 
-    runs: dict[str, Signature] = field(default_factory=dict)
+    sources: dict[str, Claimed] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
 
 
-def discover(root: str, exclude: Sequence[str] = (), own: Sequence[str] = (), progress: Progress | None = None) -> Tree:
+def discover(
+    root: str,
+    exclude: Sequence[str] = (),
+    own: Sequence[str] = (),
+    progress: Progress | None = None,
+    readers: Sequence[Reader] = READERS,
+) -> Tree:
     """Walk a results tree.
 
-    Hidden folders, those of other tools (`formats.FOREIGN_FOLDERS`) and our own are not entered. Symlinked folders
-    are followed, unless they lead back to a folder above.
+    Hidden folders, those of others (`Reader.foreign_folders`) and our own are not entered. Symlinked folders are
+    followed, unless they lead back to a folder above.
 
     Args:
         root: the results tree.
         exclude: glob patterns on paths below the tree (`*` matches `/` too); what matches is left out with all in it.
         own: paths of folders that this workflow writes to.
-        progress: counts the runs.
+        progress: counts the sources.
+        readers: are asked what a folder holds.
 
     Raises:
         MissingTree: `root` can't be listed.
@@ -67,35 +83,43 @@ def discover(root: str, exclude: Sequence[str] = (), own: Sequence[str] = (), pr
     collecting = gc.isenabled()
     gc.disable()  # nothing here is garbage, and looking for it again and again among all that there is takes long
     try:
-        return _Walk(root, exclude, own, progress).walk()
+        return _Walk(root, exclude, own, progress, readers).walk()
     finally:
         if collecting:
             gc.enable()
 
 
 class _Walk:
-    def __init__(self, root: str, exclude: Sequence[str], own: Sequence[str], progress: Progress | None) -> None:
+    def __init__(
+        self,
+        root: str,
+        exclude: Sequence[str],
+        own: Sequence[str],
+        progress: Progress | None,
+        readers: Sequence[Reader],
+    ) -> None:
         self.root = root
         self.exclude = exclude
         real_root = os.path.realpath(root)
         self.own = frozenset(os.path.relpath(os.path.realpath(path), real_root) for path in own)
         self.progress = progress or Progress("")
+        self.readers = readers
+        self.foreign = frozenset[str]().union(*(reader.foreign_folders for reader in readers))
         self.tree = Tree()
-        self.logs: list[str] = []
+        self.unless_below: list[Trace] = []
 
     def walk(self) -> Tree:
         stack = [""]  # an explicit one: trees may be deeper than Python's recursion limit
         while stack:
             stack += self.look(stack.pop())
         explained: set[str] = set()  # folders with a run, or something else that is mentioned, in or below them
-        for path in (*self.tree.runs, *self.tree.problems) if self.logs else ():
+        for path in (*self.tree.sources, *self.tree.problems) if self.unless_below else ():
             while path not in explained:
                 explained.add(path)
                 path = os.path.dirname(path)
-        for path in self.logs:
-            if path not in explained:
-                message = f"{formats.LOG} is here, but no run: the test ended before its first result; run it again"
-                self.note(path, "incomplete", formats.LOG, message)
+        for trace in self.unless_below:
+            if trace.path not in explained:
+                self.note(trace.path, trace.code, trace.file, trace.message)
         return self.tree
 
     def note(self, path: str, code: str, file: str, message: str) -> None:
@@ -103,41 +127,45 @@ class _Walk:
 
     def look(self, path: str) -> list[str]:
         """List one folder; return the folders to enter."""
-        signature: Signature = {}
-        folders: list[str] = []
-        agentx = False
+        entries: dict[str, os.DirEntry[str]] = {}
+        folders: dict[str, str] = {}
         try:
-            with os.scandir(f"{self.root}/{path}") as entries:
-                for entry in entries:
+            with os.scandir(f"{self.root}/{path}") as found:
+                for entry in found:
                     name = entry.name
-                    if name in _SOURCES:
-                        signature[name] = _sign(entry)
-                    elif name == formats.LOG:
-                        self.logs.append(path)
-                    elif name == formats.AGENTX:
-                        agentx = True
-                    elif (
-                        not name.startswith(".") and name not in formats.FOREIGN_FOLDERS and self.is_folder(path, entry)
-                    ):
+                    entries[name] = entry
+                    if not name.startswith(".") and name not in self.foreign and self.is_folder(path, entry):
                         below = f"{path}/{name}" if path else name
                         if not self.left_out(below, entry):
-                            folders.append(below)
+                            folders[name] = below
         except OSError as error:
             if not path:
                 raise MissingTree(f"the results tree {self.root!r} can't be listed: {error.strerror}") from error
             message = f"the folder can't be listed: {error.strerror}; what is in it is missing from the tables"
             self.note(path, "incomplete", "", message)
             return []
-        if not signature.keys().isdisjoint(formats.RUN_FILES):
-            self.tree.runs[path] = signature
+        listing = Listing(path, entries.keys())
+        for reader in self.readers:
+            for claimed in reader.sources(listing):
+                if isinstance(claimed, Source):
+                    self.claim(reader.name, claimed, entries)
+                    for name in claimed.files:
+                        folders.pop(name, None)  # one that is called like a file
+                elif claimed.unless_below:
+                    self.unless_below.append(claimed)
+                else:
+                    self.note(path, claimed.code, claimed.file, claimed.message)
+        return list(folders.values())
+
+    def claim(self, reader: str, source: Source, entries: Mapping[str, os.DirEntry[str]]) -> None:
+        """Note a source; several readers may claim one, and only reading it shows whose it is."""
+        signature = {name: _sign(entries[name]) for name in sorted(source.files)}
+        before = self.tree.sources.get(source.path)
+        if before:
+            self.tree.sources[source.path] = Claimed((*before.readers, reader), before.signature | signature)
+        else:
+            self.tree.sources[source.path] = Claimed((reader,), signature)
             self.progress.done += 1
-        elif agentx:
-            message = "AgentX scenarios have other metrics, which these tables have no columns for"
-            self.note(path, "unknown-format", formats.AGENTX, message)
-        elif path and formats.is_level(path.rsplit("/", 1)[-1]):
-            message = "the folder of a load level without any result: the test was stopped, or goes on; run it again"
-            self.note(path, "incomplete", formats.SUMMARY, message)
-        return folders
 
     def is_folder(self, path: str, entry: os.DirEntry[str]) -> bool:
         try:
@@ -171,15 +199,20 @@ class _Walk:
         return False
 
 
-def signature_of(folder: str) -> Signature:
-    """The signature of a run folder as it is now; agrees with what `discover` finds."""
+def signature_of(folder: str, names: Iterable[str]) -> Signature:
+    """The signature of files in a folder as it is now, as `discover` finds it; those that are not there have none.
+
+    Args:
+        folder: where they lie.
+        names: of the files that a source may have.
+    """
     found: Signature = {}
-    for name in formats.SOURCE_FILES:
+    for name in names:
         path = f"{folder}/{name}"
         try:
             found[name] = _signed(os.stat(path), path)
         except OSError as error:
-            there = os.path.lexists(path) if error.errno in _ABSENT else name in _listed(folder)
+            there = os.path.lexists(path) if error.errno in _ABSENT else _may_hold(folder, name)
             if there:
                 found[name] = []
     return found
@@ -188,12 +221,12 @@ def signature_of(folder: str) -> Signature:
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
-def _listed(folder: str) -> list[str]:
-    """The names in a folder, which may be listed where what is in it can't be asked (it lacks the right to enter)."""
+def _may_hold(folder: str, name: str) -> bool:
+    """Whether a folder lists a name; it may be listed where one may not enter it, and ask about what is in it."""
     try:
-        return os.listdir(folder)
+        return name in os.listdir(folder)
     except OSError:
-        return list(formats.SOURCE_FILES)  # reading them says what is wrong
+        return True  # reading it says what is wrong
 
 
 def _sign(entry: os.DirEntry[str]) -> list[int]:

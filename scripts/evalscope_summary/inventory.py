@@ -1,49 +1,34 @@
 """The work folder: inventories of batches, records of runs, stamps, settings. What is in it can be deleted at any
 time; it costs reading again.
 
-    <work_dir>/<digest of the tree's path>/
-        lock                              held by the process that may write here
-        inventory/<batch>.json            the batch's runs with the signatures of their files
-        records/<hh>/<hash>.json          one run, as it was read
+    <work_dir>/lock                       see `locks`
+    <work_dir>/<digest of the tree's place>/
+        lock
+        inventory/<batch>.json            the batch's sources with the signatures of their files
+        records/<hh>/<hash>.json          the runs of one source, as they were read
         extracted/<batch>                 stamp: the batch's records are those of its inventory
-    <work_dir>/output-<digest of output>/
+    <work_dir>/output-<digest of the output's place>/
+        lock
         <rule>.json                       what a rule depends on besides its input (of all trees, one made the tables)
+        <rule>.made                       what its tables were when they were made
 """
 
-import fcntl
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from . import jsonfile
-from .discovery import Signature, Tree
+from .digests import of_reader
+from .discovery import Claimed, Tree
 from .problems import Problem
+from .readers import file_of, load
+from .record import Wanted
 
-RECORD_PROGRAM = "extract.py"
-RECORD_MODULES = (
-    "bounded",
-    "columns",
-    "database",
-    "formats",
-    "jsonfile",
-    "labels",
-    "patterns",
-    "percentiles",
-    "pool",
-    "problems",
-    "run",
-    "inventory",
-    "records",
-)
-"""The modules whose sources decide what a record holds."""
-
-_locks: dict[str, IO[str]] = {}  # tree folder → lock file, held until the process ends
 _written: dict[Path, bytes] = {}  # what this process decided for a file, to notice two uses that disagree
 
 
@@ -51,18 +36,9 @@ class ConflictingUse(Exception):
     """Two uses of this workflow in one process want different contents of one file; the text says what to do."""
 
 
-def sources_digest(program: str, modules: Sequence[str]) -> str:
-    """Digest of the sources of a program in `scripts/` and of modules of this package."""
-    folder = Path(__file__).parent
-    digest = hashlib.sha256((folder.parent / program).read_bytes())
-    for name in modules:
-        digest.update((folder / f"{name}.py").read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def run_hash(run: str) -> str:
-    """The hash of a run's path: names its record, and its first byte says which batch it is in."""
-    return hashlib.sha256(os.fsencode(run)).hexdigest()[:32]
+def source_hash(source: str) -> str:
+    """The hash of a source's path: names its records, and its first byte says which batch it is in."""
+    return hashlib.sha256(os.fsencode(source)).hexdigest()[:32]
 
 
 def batch_of(hash_: str, count: int) -> int:
@@ -72,23 +48,27 @@ def batch_of(hash_: str, count: int) -> int:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The runs of one batch.
+    """What the runs of one batch are read from.
 
     Attributes:
-        root: the results tree, as given (relative to the working directory, or absolute).
-        fill: whether percentiles that no file has are computed from the request rows.
-        recompute: whether all performance cells are.
-        extractor: digest of the sources that make records.
-        runs: run → signature.
+        root: the results tree, as `place` says it; `Records` finds it from there.
+        wanted: what is computed from the request rows.
+        own_readers: files with readers of the user's own.
+        readers: reader → digest of what decides what its records hold.
+        sources: path below the tree → who may read it, and the signature of its files.
         problems: folders that should hold a run and don't.
     """
 
     root: str
-    fill: bool
-    recompute: bool
-    extractor: str
-    runs: dict[str, Signature]
+    wanted: list[Wanted]
+    own_readers: list[str]
+    readers: dict[str, str]
+    sources: dict[str, Claimed]
     problems: list[Problem]
+
+    def digests(self, claimed: Claimed) -> dict[str, str]:
+        """The digests of those who may read a source."""
+        return {name: self.readers[name] for name in claimed.readers}
 
     def dump(self) -> bytes:
         """As JSON; the standard library's writer, since names of folders may be no UTF-8."""
@@ -99,25 +79,45 @@ class Inventory:
         """Read what `dump` wrote."""
         content = json.loads(path.read_bytes())
         content["problems"] = [Problem(*problem) for problem in content["problems"]]
+        load(content["own_readers"])
+        content["sources"] = {path: Claimed(tuple(names), found) for path, (names, found) in content["sources"].items()}
         return cls(**content)
 
 
-def inventories(root: str, tree: Tree, settings: Mapping[str, Any], batches: int) -> list[Inventory]:
-    """Distribute a tree's runs over batches.
+def reader_digests(own: Sequence[str]) -> dict[str, str]:
+    """Reader → digest of what decides what its records hold.
 
     Args:
-        root: the results tree.
+        own: files with readers of the user's own.
+    """
+    return {reader.name: of_reader(file_of(reader)) for reader in load(own)}
+
+
+def wanted_of(settings: Mapping[str, Any]) -> list[Wanted]:
+    """What has to be computed from the request rows of each run: `fill_percentiles` and `metrics` say it."""
+    asked: dict[Wanted, bool] = {
+        "filled": settings["fill_percentiles"],
+        "recomputed": settings["metrics"] == "recomputed",
+    }
+    return [part for part, is_wanted in asked.items() if is_wanted]
+
+
+def inventories(root: str, tree: Tree, settings: Mapping[str, Any], batches: int) -> list[Inventory]:
+    """Distribute a tree's sources over batches.
+
+    Args:
+        root: the results tree, as `place` says it.
         tree: what was found there.
         settings: the configuration; `fill_percentiles` and `metrics` say what is wanted of a record.
         batches: how many.
     """
-    fill, recompute = settings["fill_percentiles"], settings["metrics"] == "recomputed"
-    extractor = sources_digest(RECORD_PROGRAM, RECORD_MODULES)
-    result = [Inventory(root, fill, recompute, extractor, {}, []) for _ in range(batches)]
-    for run in sorted(tree.runs):
-        result[batch_of(run_hash(run), batches)].runs[run] = tree.runs[run]
+    wanted = wanted_of(settings)
+    own: list[str] = settings["readers"]
+    result = [Inventory(root, wanted, own, reader_digests(own), {}, []) for _ in range(batches)]
+    for path in sorted(tree.sources):
+        result[batch_of(source_hash(path), batches)].sources[path] = tree.sources[path]
     for path in sorted(tree.problems):
-        result[batch_of(run_hash(path), batches)].problems.append(tree.problems[path])
+        result[batch_of(source_hash(path), batches)].problems.append(tree.problems[path])
     return result
 
 
@@ -135,8 +135,10 @@ class WorkFolder:
 
     @classmethod
     def of(cls, work_dir: str, results_dir: str, output: str) -> "WorkFolder":
-        """The work folder of a tree; its path is taken as given, so that a project can be moved with both."""
-        return cls(Path(work_dir) / _path_digest(results_dir), Path(work_dir) / f"output-{_path_digest(output)}")
+        """The work folder of a tree and an output, wherever these really are, whatever they are called."""
+        folder, name = os.path.split(output)
+        made = os.path.join(place(folder, work_dir), name)
+        return cls(Path(work_dir) / _digest(place(results_dir, work_dir)), Path(work_dir) / f"output-{_digest(made)}")
 
     def inventory(self, batch: str) -> Path:
         """The inventory of a batch such as `1-of-8`."""
@@ -154,56 +156,23 @@ class WorkFolder:
         """What a rule that makes tables depends on besides its input."""
         return self.outputs / f"{rule}.json"
 
-    def lock(self, ready: Sequence[Path]) -> bool:
-        """Get the right to write here, until this process ends.
-
-        Another process that has it (a run that goes on; this may be a dry run beside it) keeps it: then the files
-        are used as they are. Only if some of `ready` are not there yet, wait for them.
-        """
-        key = str(self.path.absolute())
-        if key in _locks:
-            return True
-        with jsonfile.writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = open(self.path / "lock", "a")  # noqa: SIM115 (held until the process ends)
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _locks[key] = lock
-                return True
-            except BlockingIOError:
-                if all(path.exists() for path in ready):
-                    lock.close()
-                    return False
-                time.sleep(0.1)
-            except OSError as error:  # a file system without locks: two starts at once are the user's care
-                print(f"evalscope-summary: {self.path} can't be locked ({error.strerror})", file=sys.stderr)
-                _locks[key] = lock
-                return True
-
-    def update(
-        self,
-        inventories: Mapping[str, Inventory],
-        settings: Mapping[Path, Mapping[str, Any]],
-        tables: Sequence[Path],
-    ) -> int:
-        """Rewrite the inventories and settings that changed; return how many inventories did.
+    def update(self, wanted: Mapping[Path, bytes], tables: Sequence[Path]) -> None:
+        """Rewrite the inventories and settings that changed. Only in what is claimed (`locks`).
 
         The stamp of a changed batch is removed first, and what is rewritten is dated after every table, so that
         the batch runs whatever the clocks say and wherever this is interrupted.
 
         Args:
-            inventories: batch name → what its inventory should hold.
-            settings: file (of `settings`) → what it should hold.
+            wanted: file (of `inventory` or `settings`) → what it should hold.
             tables: the tables that may have been made of this tree.
+
+        Raises:
+            ConflictingUse: another use of the workflow in this process wants other contents.
         """
         newest = self._date_now(tables)
-        for path, content in settings.items():
-            _write_if_changed(path, json.dumps(content, sort_keys=True, indent=2).encode(), newest)
-        return sum(
-            _write_if_changed(self.inventory(batch), inventory.dump(), newest, self.stamp(batch))
-            for batch, inventory in inventories.items()
-        )
+        for path, data in wanted.items():
+            stamp = self.stamp(path.stem) if path.parent == self.path / "inventory" else None
+            _write_if_changed(path, data, newest, stamp)
 
     def _date_now(self, tables: Sequence[Path]) -> int:
         """Date files of ours that are dated in the future now (a clock was set back); return the newest date."""
@@ -222,11 +191,23 @@ class WorkFolder:
         return newest
 
 
-def _path_digest(path: str) -> str:
-    return hashlib.sha256(os.fsencode(os.path.normpath(path))).hexdigest()[:16]
+def place(path: str, work_dir: str) -> str:
+    """Where something really is: its path from the folder that has the work folder if it lies below that, so that a
+    project can be moved with both; else its absolute path."""
+    real, project = os.path.realpath(path), os.path.dirname(os.path.realpath(work_dir))
+    return os.path.relpath(real, project) if os.path.commonpath([real, project]) == project else real
 
 
-def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None = None) -> bool:
+def _digest(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
+
+
+def differ(wanted: Mapping[Path, bytes]) -> bool:
+    """Whether any of the files does not hold what is wanted of it."""
+    return any(not path.exists() or path.read_bytes() != data for path, data in wanted.items())
+
+
+def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None) -> None:
     if _written.setdefault(path.absolute(), data) != data:
         raise ConflictingUse(
             f"two uses of this workflow share {path} and want different settings:"
@@ -234,7 +215,7 @@ def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None =
         )
     try:
         if path.read_bytes() == data:
-            return False
+            return
     except FileNotFoundError:
         with jsonfile.writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -243,4 +224,3 @@ def _write_if_changed(path: Path, data: bytes, newest: int, stamp: Path | None =
     jsonfile.write_atomically(path, data)
     if path.stat().st_mtime_ns <= newest:  # a file system with coarse times
         os.utime(path, ns=(newest + 1_000_000_000,) * 2)
-    return True

@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 LARGEST = 2**24
@@ -136,8 +136,12 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         raise CantWrite(f"{reason}; make room or get the right to write there, and run again") from error
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], data: bytes | Iterable[bytes]) -> None:
     """Write a file so that nobody ever sees half of it: into a temporary file beside it, then renamed.
+
+    Args:
+        path: the file.
+        data: what it holds, or its parts one after the other.
 
     Raises:
         CantWrite: it can't be written; what was there is still there.
@@ -147,7 +151,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     try:
         with writing(path):
             with open(temporary, "wb") as file:
-                file.write(data)
+                file.writelines([data] if isinstance(data, bytes) else data)
             os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

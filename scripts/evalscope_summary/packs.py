@@ -2,9 +2,9 @@
 
 What is in one:
 
-- `inventory.json`: the runs that are to be read, with the signatures of their files
+- `inventory.json`: the sources that are to be read, with the signatures of their files
 - `records/<hh>/<hash>.json`: to a job, records that lack a part; back, records that were made
-- `files/<path of run>/<file>`: only with `ship_files`, the files that a run is read from
+- `files/<folder>/<file>`: only with `ship_files`, the files that a source is read from
 """
 
 import gzip
@@ -21,11 +21,11 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from . import jsonfile
-from .discovery import Signature, signature_of
-from .inventory import RECORD_MODULES, RECORD_PROGRAM, Inventory, run_hash, sources_digest
-from .records import Records
+from .discovery import Claimed
+from .inventory import Inventory, reader_digests, source_hash
+from .readers import reader
+from .records import Due, Records, signature_now
 from .records import extract as make_records
-from .run import Record
 
 _INVENTORY = "inventory.json"
 _RECORD = re.compile(r"records/([0-9a-f]{2}/[0-9a-f]{32}\.json)")
@@ -62,20 +62,20 @@ def pack(inventory: Inventory, records: Records, target: Path, ship_files: bool)
     Returns:
         How many runs there are in it.
     """
-    runs: dict[str, Signature] = {}
+    sources: dict[str, Claimed] = {}
     with _writing(target) as archive:
-        for run, signature in inventory.runs.items():
-            if isinstance(records.find(inventory, run), Record):
+        for source, claimed in inventory.sources.items():
+            if not isinstance(records.find(inventory, source), Due):
                 continue
-            if ship_files and not _add_files(archive, inventory.root, run, signature):
+            if ship_files and not _add_files(archive, records.tree(inventory), source, claimed):
                 continue
-            runs[run] = signature
-            record = Path(records.path(run))
+            sources[source] = claimed
+            record = Path(records.path(source))
             if record.exists():
                 _add(archive, str(record.relative_to(records.folder.parent)), record.read_bytes())
-        root = "" if ship_files else os.path.abspath(inventory.root)
-        _add(archive, _INVENTORY, replace(inventory, root=root, runs=runs, problems=[]).dump())
-    return len(runs)
+        root = "" if ship_files else records.tree(inventory)
+        _add(archive, _INVENTORY, replace(inventory, root=root, sources=sources, problems=[]).dump())
+    return len(sources)
 
 
 class _Padded:
@@ -93,10 +93,16 @@ class _Padded:
             return bytes(size)
 
 
-def _add_files(archive: tarfile.TarFile, root: str, run: str, signature: Signature) -> bool:
-    """Add the files of a run; returns whether they are all there, as they were found."""
-    folder = f"{root}/{run}"
-    for name, status in signature.items():
+def _folder(source: str, claimed: Claimed) -> str:
+    """The folder of a source's files below the tree; who may read it agree on that."""
+    return reader(claimed.readers[0]).folder(source)
+
+
+def _add_files(archive: tarfile.TarFile, root: str, source: str, claimed: Claimed) -> bool:
+    """Add the files of a source; returns whether they are all there, as they were found."""
+    below = _folder(source, claimed)
+    folder = f"{root}/{below}"
+    for name, status in claimed.signature.items():
         if not status or os.path.islink(f"{folder}/{name}"):  # what SQLite reads lies beside a link's target
             return False
         try:
@@ -106,13 +112,13 @@ def _add_files(archive: tarfile.TarFile, root: str, run: str, signature: Signatu
         with open(descriptor, "rb") as opened:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return False
-            entry = tarfile.TarInfo(f"files/{run}/{name}")
+            entry = tarfile.TarInfo(f"files/{below}/{name}")
             entry.size = status[0]
             padded = _Padded(opened)
             archive.addfile(entry, padded)  # type: ignore[arg-type]  # only `read` is called
             if padded.is_damaged:
                 return False
-    return signature_of(folder) == signature
+    return signature_now(root, source, claimed.readers) == claimed.signature
 
 
 def extract(packed: Path, target: Path) -> Iterator[int]:
@@ -128,7 +134,7 @@ def extract(packed: Path, target: Path) -> Iterator[int]:
         with tarfile.open(packed) as archive:
             archive.extractall(folder, filter="data")
         inventory = Inventory.load(folder / _INVENTORY)
-        if inventory.extractor != sources_digest(RECORD_PROGRAM, RECORD_MODULES):
+        if inventory.readers != reader_digests(inventory.own_readers):
             raise WrongPlace(
                 f"the evalscope-summary of this job, {Path(__file__).parents[2]}, is another version than the one that"
                 " started it: use the same checkout or image for both"
@@ -136,47 +142,50 @@ def extract(packed: Path, target: Path) -> Iterator[int]:
         if not inventory.root:
             inventory = replace(inventory, root=str(folder / "files"))
             _date(inventory)
-        there = {run: signature_of(f"{inventory.root}/{run}") for run in inventory.runs}
-        if _may_be_read(inventory.runs) and not _may_be_read(there):
+        there = {
+            source: claimed._replace(signature=signature_now(inventory.root, source, claimed.readers))
+            for source, claimed in inventory.sources.items()
+        }
+        if _may_be_read(inventory.sources) and not _may_be_read(there):
             raise WrongPlace(
                 f"none of the {len(there)} runs to read is below {inventory.root!r} on {os.uname().nodename}. Mount the"
                 " results tree there under this path, or set `ship_files: true` to have the files of new and changed"
                 " runs sent to jobs. If the runs were removed meanwhile, start again"
             )
         seen = replace(
-            inventory, runs={run: signature for run, signature in inventory.runs.items() if there[run] == signature}
+            inventory, sources={s: claimed for s, claimed in inventory.sources.items() if there[s] == claimed}
         )
         records = Records(folder / "records")
-        records.reader(seen).start()  # before there is a thread that shows progress
-        yield len(seen.runs)
+        records.extractor(seen).start()  # before there is a thread that shows progress
+        yield len(seen.sources)
         yield from (1 for _ in make_records(seen, records))
-        records.reader(seen).close()
+        records.extractor(seen).close()
         with _writing(target) as archive:
-            for run in seen.runs:
-                record = Path(records.path(run))
+            for source in seen.sources:
+                record = Path(records.path(source))
                 _add(archive, str(record.relative_to(folder)), record.read_bytes())
 
 
-def _may_be_read(runs: dict[str, Signature]) -> bool:
-    return any(any(signature.values()) for signature in runs.values())
+def _may_be_read(sources: dict[str, Claimed]) -> bool:
+    return any(any(claimed.signature.values()) for claimed in sources.values())
 
 
 def _date(inventory: Inventory) -> None:
     """Date the files as they are dated in the tree; the dates in an archive are rounded."""
-    for run, signature in inventory.runs.items():
-        for name, (_, date) in signature.items():
-            os.utime(f"{inventory.root}/{run}/{name}", ns=(date, date))
+    for source, claimed in inventory.sources.items():
+        for name, (_, date) in claimed.signature.items():
+            os.utime(f"{inventory.root}/{_folder(source, claimed)}/{name}", ns=(date, date))
 
 
 def unpack(packed: Path, inventory: Inventory, records: Records) -> int:
     """Put the records of a pack to the others, if the batch has their runs; return how many there were."""
-    runs = {f"{hash_[:2]}/{hash_}.json": run for run in inventory.runs if (hash_ := run_hash(run))}
+    sources = {f"{hash_[:2]}/{hash_}.json": path for path in inventory.sources if (hash_ := source_hash(path))}
     count = 0
     with tarfile.open(packed) as archive:
         for entry in archive:
             found = _RECORD.fullmatch(entry.name)
             file = archive.extractfile(entry) if found else None
-            if found and file and found[1] in runs:
-                records.put(runs[found[1]], file.read())
+            if found and file and found[1] in sources:
+                records.put(sources[found[1]], file.read())
                 count += 1
     return count

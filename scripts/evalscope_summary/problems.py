@@ -5,34 +5,25 @@ from typing import Literal, NamedTuple
 
 Severity = Literal["skipped", "warning"]
 
-CODES = (
-    "incomplete",
-    "unreadable-json",
-    "unreadable-database",
-    "unknown-format",
-    "no-successful-requests",
-    "counts-disagree",
-    "percentiles-disagree",
-    "corrected-throughput",
-    "value-out-of-range",
-    "duplicate-run",
-    "mixed-definitions",
-    "mixed-arguments",
-)
-
-
-FIELDS = {
-    "severity": "`skipped` (the run is not in the table) or `warning` (it is, perhaps with empty cells)",
-    "code": "what is wrong, one word of a fixed list",
-    "run": "path of the folder below the results tree",
-    "file": "name of the file in that folder, empty where no single file is meant",
-    "message": "what was found and what to do",
+CODES = {
+    "incomplete": "a file that a run needs is missing: stopped, or still running",
+    "unreadable-json": "the file is damaged, cut off, may not be read, or is JSON of more than 16 MiB",
+    "unreadable-database": "the database is damaged, cut off, locked, or may not be read",
+    "unknown-format": "no file of a known kind",
+    "no-successful-requests": "all requests failed: counts only, no performance",
+    "counts-disagree": "succeeded + failed are not the requests, or the database holds another number",
+    "percentiles-disagree": "the request rows give other percentiles than the file",
+    "corrected-throughput": "the tool divided by the wrong time; corrected, its values are in the message",
+    "value-out-of-range": "a metric that is negative, no number or infinite: the cell is empty",
+    "duplicate-run": "the same bytes as another run: perhaps a copy; both stay",
+    "mixed-definitions": "a group averages runs from before and after a release that changed what a metric means",
+    "mixed-arguments": "a group averages runs that differ in an argument that changes the workload and is in no label",
 }
-"""The columns of `summary_problems`, and what they hold."""
+"""Code → what it means, for the documentation."""
 
 
 class Problem(NamedTuple):
-    """One row of `summary_problems`; the fields are its columns, see `FIELDS` and `CODES`."""
+    """One row of `summary_problems`; the fields are its columns, see `layouts.PROBLEM_COLUMNS` and `CODES`."""
 
     severity: Severity
     code: str

@@ -1,10 +1,10 @@
-"""The records of runs: one normalized JSON per run folder, kept as long as the files that it was made from."""
+"""The records of runs: one normalized JSON per source, kept as long as the files that it was made from."""
 
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -13,164 +13,216 @@ import orjson
 
 from . import jsonfile
 from .bounded import Failure, Worker
-from .database import UnreadableDatabase
-from .discovery import Signature, signature_of
-from .inventory import Inventory, batch_of, run_hash
+from .discovery import Claimed, signature_of
+from .inventory import Inventory, batch_of, source_hash
 from .problems import Problem
-from .run import Record, read_run
+from .readers import reader
+from .readers.base import Signature
+from .record import Part, Record, Wanted
 
 _ATTEMPTS = 3
-_SECONDS = 20  # of computing for any run; small ones take less than a thousandth
+_SECONDS = 20  # of computing for any source; small ones take less than a thousandth
 _BYTES_A_SECOND = 2**24  # large ones are read at thirty times that, and more
 
 Result = TypeVar("Result")
 
 
-def read_settled(
-    root: str, run: str, signature: Signature, fill: bool, recompute: bool, unreadable: UnreadableDatabase | None = None
-) -> tuple[Record, Signature]:
-    """Read a run, and again if its files changed meanwhile, so that a row never mixes two states of a run.
+class Due(NamedTuple):
+    """A source that is to be read.
 
-    Args:
-        root: the results tree.
-        run: path of the folder below it.
-        signature: of its files when they were found.
-        fill: as for `read_run`.
-        recompute: as for `read_run`.
-        unreadable: as for `read_run`.
-
-    Returns:
-        The record, and the signature of the files that it was made from; empty if they changed at each attempt, or
-        what is wrong with them may be over at the next start: no files have it, so the run is read again then. A file
-        that may not be read has a signature of its own; if one could not be read though it looked as if it could (an
-        access control list says no), the next start tries again.
+    Attributes:
+        path: below the results tree.
+        claimed: who may read it, and the signature of its files when they were found.
+        wanted: what to compute from the request rows.
     """
-    for _ in range(_ATTEMPTS):
-        record = read_run(root, run, signature, fill, recompute, unreadable)
-        now = signature_of(f"{root}/{run}")
-        if now == signature:
-            unforeseen = any(signature.get(file) for file in record.denied)
-            return record, {} if record.passing or unforeseen else signature
-        signature = now
-    if not record.skipped:
-        record = Record(run, filled={}, recomputed={})
-        message = "its files change while they are read: the test goes on, or it is being copied; run again later"
-        record.note("skipped", "incomplete", "", message)
-    return record, {}
 
-
-class Wanted(NamedTuple):
-    """A run that is to be read; the fields are arguments of `read_settled`."""
-
-    run: str
-    signature: Signature
-    fill: bool
-    recompute: bool
+    path: str
+    claimed: Claimed
+    wanted: Set[Wanted]
 
     @property
     def size(self) -> int:
         """Bytes of its files, as they were found."""
-        return sum(status[0] for status in self.signature.values() if status)
+        return sum(status[0] for status in self.claimed.signature.values() if status)
 
 
-class Reader(Generic[Result]):
-    """Reads runs in a process of its own, so that one that would take all time or memory is a problem of that run.
+def read_settled(root: str, due: Due, failure: Failure | None = None) -> tuple[list[Record], Signature]:
+    """Read a source, and again if its files changed meanwhile, so that a row never mixes two states of a run.
 
     Args:
         root: the results tree.
-        finish: what to do in that process with a run, its record and the signature that `read_settled` returns; its
+        due: what to read.
+        failure: as for `Reader.read`.
+
+    Returns:
+        The records of its runs, and the signature of the files that they were made from; empty if they changed at each
+        attempt, or what is wrong may be over at the next start: no files have it, so they are read again then. A file
+        that may not be read has a signature of its own; if one could not be read though it looked as if it could (an
+        access control list says no), the next start tries again.
+    """
+    signature, names = due.claimed.signature, due.claimed.readers
+    for _ in range(_ATTEMPTS):
+        records = read_source(root, due.path, names, signature, due.wanted, failure)
+        now = signature_now(root, due.path, names)
+        if now == signature:
+            unforeseen = any(signature.get(file) for record in records for file in record.denied)
+            return records, {} if unforeseen or any(record.passing for record in records) else signature
+        signature = now
+    if not all(record.skipped for record in records):
+        message = "its files change while they are read: the test goes on, or it is being copied; run again later"
+        records = [_skipped(due.path, "incomplete", message)]
+    return records, {}
+
+
+def read_source(
+    root: str,
+    path: str,
+    names: Sequence[str],
+    signature: Signature,
+    wanted: Set[Wanted],
+    failure: Failure | None = None,
+) -> list[Record]:
+    """What the readers that claim a source find in it: it is one's, or nobody's.
+
+    Args:
+        root: the results tree.
+        path: of the source below it.
+        names: of the readers.
+        signature: of its files.
+        wanted: what to compute from the request rows.
+        failure: as for `Reader.read`.
+    """
+    found = [
+        (name, records) for name in names if (records := reader(name).read(root, path, signature, wanted, failure))
+    ]
+    if len(found) > 1:
+        message = f"it can be read as results of {' and of '.join(name for name, _ in found)}; it is left out"
+        return [_skipped(path, "unknown-format", message)]
+    return [record for _, records in found for record in records]
+
+
+def signature_now(root: str, path: str, names: Sequence[str]) -> Signature:
+    """The signature of a source's files as they are now.
+
+    Args:
+        root: the results tree.
+        path: of the source below it.
+        names: of the readers that claim it.
+    """
+    signature: Signature = {}
+    for one in map(reader, names):
+        folder = one.folder(path)
+        signature |= signature_of(f"{root}/{folder}" if folder else root, one.files(path))
+    return signature
+
+
+def _skipped(path: str, code: str, message: str) -> Record:
+    record = Record(path, derived={"filled": Part(), "recomputed": Part()})
+    record.note("skipped", code, "", message)
+    return record
+
+
+class Extractor(Generic[Result]):
+    """Reads sources in a process of its own, so that one that would take all time or memory is a problem of that one.
+
+    Args:
+        root: the results tree.
+        finish: what to do in that process with a source, its records and the signature that `read_settled` returns; its
             result is handed over.
     """
 
-    def __init__(self, root: str, finish: Callable[[str, Record, Signature], Result]) -> None:
+    def __init__(self, root: str, finish: Callable[[Due, list[Record], Signature], Result]) -> None:
         self.root = root
         self._finish = finish
         self._worker = Worker(self._read, lambda item: _SECONDS + item[0].size / _BYTES_A_SECOND)
         self.start, self.close = self._worker.start, self._worker.close
 
-    def _read(self, item: tuple[Wanted, Failure | None]) -> Result:
-        wanted, failure = item
-        unreadable = UnreadableDatabase(f"reading it {failure.message}", failure.passing) if failure else None
-        return self._finish(wanted.run, *read_settled(self.root, *wanted, unreadable))
+    def _read(self, item: tuple[Due, Failure | None]) -> Result:
+        due, failure = item
+        return self._finish(due, *read_settled(self.root, due, failure))
 
-    def __call__(self, wanted: Sequence[Wanted]) -> list[Result]:
-        """Read runs; returns the results in their order."""
+    def __call__(self, due: Sequence[Due]) -> list[Result]:
+        """Read sources; returns the results in their order."""
         results = []
-        for one, result in zip(wanted, self._worker([(one, None) for one in wanted]), strict=True):
+        for one, result in zip(due, self._worker([(one, None) for one in due]), strict=True):
             if isinstance(result, Failure):
-                (result,) = self._worker([(one, result)])  # most likely it is the database: the rest is a row then
+                (result,) = self._worker([(one, result)])  # most likely it is the request rows: the rest is a row then
             if isinstance(result, Failure):
-                record = Record(one.run, filled={}, recomputed={})
                 message = f"reading its files {result.message}: one is damaged; copy them again, or run the test again"
-                record.note("skipped", "unreadable-json", "", message)
-                result = self._finish(one.run, record, {} if result.passing else one.signature)
+                record = _skipped(one.path, "unreadable-json", message)
+                result = self._finish(one, [record], {} if result.passing else one.claimed.signature)
             results.append(result)
         return results
 
 
 class Records:
-    """The records of a tree, one file per run."""
+    """The records of a tree, one file per source (for evalscope, a run)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._reader: Reader[Signature] | None = None
-        self._changed: dict[str, tuple[Signature, Signature]] = {}  # run → signature when found, when read
+        self._extractor: Extractor[Signature] | None = None
+        self._project = os.path.realpath(folder / "../../..")  # what `inventory.place` starts from
+        self._changed: dict[str, tuple[Signature, Signature]] = {}  # source → signature when found, when read
         self._made: set[str] = set()  # folders that are known to be there
 
-    def path(self, run: str) -> str:
-        """Where a run's record lies."""
-        hash_ = run_hash(run)
+    def tree(self, inventory: Inventory) -> str:
+        """The path of the results tree of an inventory."""
+        return os.path.join(self._project, inventory.root)
+
+    def path(self, source: str) -> str:
+        """Where the records of a source lie."""
+        hash_ = source_hash(source)
         return f"{self.folder}/{hash_[:2]}/{hash_}.json"
 
-    def get(self, inventory: Inventory, run: str) -> tuple[Record, bool]:
-        """A run's record, as the inventory wants it, and whether the run had to be read for it."""
-        found = self.find(inventory, run)
-        if isinstance(found, Record):
-            return found, False
-        self.read(inventory, [found])
-        return _as_record(orjson.loads(jsonfile.read_bytes(self.path(run)))["record"]), True
+    def get(self, inventory: Inventory, source: str) -> list[Record]:
+        """The records of a source's runs, as the inventory wants them; it is read if need be."""
+        found = self.find(inventory, source)
+        if isinstance(found, Due):
+            self.read(inventory, [found])
+            found = _records(_unsealed(jsonfile.read_bytes(self.path(source)), source))
+        return found
 
-    def find(self, inventory: Inventory, run: str) -> Record | Wanted:
-        """A run's record, as the inventory wants it, or what must be read for it."""
-        fill, recompute = inventory.fill, inventory.recompute
+    def find(self, inventory: Inventory, source: str) -> list[Record] | Due:
+        """The records of a source's runs, as the inventory wants them, or what must be read for that."""
+        claimed = inventory.sources[source]
+        wanted = frozenset(inventory.wanted)
         try:
-            kept = _unsealed(jsonfile.read_bytes(self.path(run)), run)
-            if (kept["extractor"], kept["signature"]) == (inventory.extractor, inventory.runs[run]):
-                has_filled, has_recomputed = (kept["record"][part] is not None for part in ("filled", "recomputed"))
-                if has_filled >= fill and has_recomputed >= recompute:
-                    return _as_record(kept["record"])
-                fill, recompute = fill or has_filled, recompute or has_recomputed  # going back reads nothing again
+            kept = _unsealed(jsonfile.read_bytes(self.path(source)), source)
+            if (kept["readers"], kept["signature"]) == (inventory.digests(claimed), claimed.signature):
+                records = _records(kept)
+                if all(wanted <= record.derived.keys() for record in records):
+                    return records
+                wanted = wanted.union(*(record.derived for record in records))  # going back reads nothing again
         except (OSError, ValueError):
-            pass  # no record yet, or one that was damaged: made again
-        return Wanted(run, inventory.runs[run], fill, recompute)
+            pass  # no records yet, or damaged ones: made again
+        return Due(source, claimed, wanted)
 
-    def read(self, inventory: Inventory, wanted: Sequence[Wanted]) -> None:
-        """Read runs, and write their records."""
-        signatures = self.reader(inventory)(wanted)
-        for one, signature in zip(wanted, signatures, strict=True):
-            if signature != one.signature:
-                self._changed[one.run] = (one.signature, signature)
+    def read(self, inventory: Inventory, due: Sequence[Due]) -> None:
+        """Read sources, and write their records."""
+        for one, signature in zip(due, self.extractor(inventory)(due), strict=True):
+            if signature != one.claimed.signature:
+                self._changed[one.path] = (one.claimed.signature, signature)
 
-    def reader(self, inventory: Inventory) -> Reader[Signature]:
-        """What reads the runs of an inventory; always the same."""
-        if not self._reader:
-            self._reader = Reader(inventory.root, partial(self.write, inventory.extractor))
-        return self._reader
+    def extractor(self, inventory: Inventory) -> Extractor[Signature]:
+        """What reads the sources of an inventory; always the same."""
+        if not self._extractor:
+            self._extractor = Extractor(self.tree(inventory), partial(self.write, inventory))
+        return self._extractor
 
-    def write(self, extractor: str, run: str, record: Record, signature: Signature) -> Signature:
-        """Write a record; returns the signature."""
+    def write(self, inventory: Inventory, due: Due, records: list[Record], signature: Signature) -> Signature:
+        """Write the records of a source; returns the signature."""
         made = {
-            "extractor": extractor,
-            "run": json.dumps(run),  # for people; the path may be no UTF-8
+            "readers": inventory.digests(due.claimed),
+            "source": json.dumps(due.path),  # for people; the path may be no UTF-8
             "signature": signature,
-            "record": _as_json(record),
+            "records": [_as_json(record) for record in records],
         }
-        self.put(run, _sealed(orjson.dumps(made), run))
+        self.put(due.path, _sealed(orjson.dumps(made), due.path))
         return signature
 
-    def put(self, run: str, data: bytes) -> None:
-        """Write the sealed bytes of a record."""
-        path = self.path(run)
+    def put(self, source: str, data: bytes) -> None:
+        """Write the sealed bytes of the records of a source."""
+        path = self.path(source)
         folder = os.path.dirname(path)
         if folder not in self._made:
             with jsonfile.writing(folder):
@@ -179,7 +231,7 @@ class Records:
         jsonfile.write_atomically(path, data)
 
     def correct(self, path: Path) -> None:
-        """Put into an inventory the signatures of the runs whose files changed until they were read.
+        """Put into an inventory the signatures of the sources whose files changed until they were read.
 
         Should the files be again what they were when they were found, the next start sees that, and reads them again.
         The date stays, as nothing has to be made anew now.
@@ -187,15 +239,26 @@ class Records:
         if self._changed:
             date = path.stat().st_mtime_ns
             inventory = Inventory.load(path)  # anew: this may be what is left of a killed start, beside the next one
-            for run, (found, read) in self._changed.items():
-                if inventory.runs.get(run) == found:
-                    inventory.runs[run] = read
+            for source, (found, read) in self._changed.items():
+                claimed = inventory.sources.get(source)
+                if claimed and claimed.signature == found:
+                    inventory.sources[source] = claimed._replace(signature=read)
             jsonfile.write_atomically(path, inventory.dump())
             os.utime(path, ns=(date, date))
 
+    def as_read(self, inventory: Inventory) -> bytes:
+        """What an inventory holds after `correct`."""
+        if not self._changed:
+            return inventory.dump()
+        read = {
+            source: claimed._replace(signature=self._changed[source][1]) if source in self._changed else claimed
+            for source, claimed in inventory.sources.items()
+        }
+        return replace(inventory, sources=read).dump()
+
     def remove_others(self, inventory: Inventory, batch: int, batches: int) -> int:
-        """Remove records of runs that the batch no longer has, and left-over temporary files; return how many."""
-        wanted = {f"{run_hash(run)}.json" for run in inventory.runs}
+        """Remove records of sources that the batch no longer has, and left-over temporary files; return how many."""
+        wanted = {f"{source_hash(source)}.json" for source in inventory.sources}
         removed = 0
         for byte in range(256):
             prefix = f"{byte:02x}"
@@ -215,57 +278,68 @@ class Records:
 _SEAL = b'{"checksum":"%08x",'
 
 
-def _sealed(data: bytes, run: str) -> bytes:
-    """A JSON object with a checksum of itself and of the run's path as its first entry."""
+def _sealed(data: bytes, source: str) -> bytes:
+    """A JSON object with a checksum of itself and of the source's path as its first entry."""
     rest = data[1:]
-    return _SEAL % zlib.crc32(rest, zlib.crc32(os.fsencode(run))) + rest
+    return _SEAL % zlib.crc32(rest, zlib.crc32(os.fsencode(source))) + rest
 
 
-def _unsealed(data: bytes, run: str) -> dict[str, Any]:
-    """The object that was sealed for a run.
+def _unsealed(data: bytes, source: str) -> dict[str, Any]:
+    """The object that was sealed for a source.
 
     Raises:
-        ValueError: it is not as it was written, or is that of another run.
+        ValueError: it is not as it was written, or is that of another source.
     """
     length = len(_SEAL % 0)
-    if data[:length] != _sealed(b"{" + data[length:], run)[:length]:
+    if data[:length] != _sealed(b"{" + data[length:], source)[:length]:
         raise ValueError("damaged")
     content: dict[str, Any] = orjson.loads(data)
     return content
 
 
-_PROBLEMS = tuple(field.name for field in fields(Record) if field.name.endswith("problems"))
-
-
 def _as_json(record: Record) -> dict[str, Any]:
-    content = {key: value for key, value in vars(record).items() if key != "run"}
-    return content | {name: [tuple(problem) for problem in content[name]] for name in _PROBLEMS}
+    parts = {"common": record.common, "reported": record.reported}
+    content = {key: value for key, value in vars(record).items() if key not in ("run", *parts)}
+    as_lists = {name: _part_as_json(part) for name, part in parts.items()}
+    return content | as_lists | {"derived": {name: _part_as_json(part) for name, part in record.derived.items()}}
+
+
+def _part_as_json(part: Part) -> list[Any]:
+    return [part.values, [tuple(problem) for problem in part.problems]]
 
 
 def _as_record(content: dict[str, Any]) -> Record:
-    for name in _PROBLEMS:
-        if content[name]:
-            content[name] = [Problem(*problem) for problem in content[name]]
+    content["common"], content["reported"] = _as_part(content["common"]), _as_part(content["reported"])
+    content["derived"] = {name: _as_part(part) for name, part in content["derived"].items()}
     return Record("", **content)
 
 
-_AT_A_TIME, _BYTES_AT_A_TIME = 64, 2**24  # runs that are read before they are counted as done
+def _as_part(content: list[Any]) -> Part:
+    values, problems = content
+    return Part(values, [Problem(*problem) for problem in problems])
+
+
+def _records(content: dict[str, Any]) -> list[Record]:
+    return [_as_record(record) for record in content["records"]]
+
+
+_AT_A_TIME, _BYTES_AT_A_TIME = 64, 2**24  # sources that are read before they are counted as done
 
 
 def extract(inventory: Inventory, records: Records) -> Iterator[bool]:
-    """Make the records of a batch's runs; yields for each whether it was read (else its record was current)."""
+    """Make the records of a batch's sources; yields for each whether it was read (else its records were current)."""
     read: list[bool] = []
-    wanted: list[Wanted] = []
+    due: list[Due] = []
     size = 0
-    for run in inventory.runs:
-        kept = records.find(inventory, run)
-        read.append(isinstance(kept, Wanted))
-        if isinstance(kept, Wanted):
-            wanted.append(kept)
+    for source in inventory.sources:
+        kept = records.find(inventory, source)
+        read.append(isinstance(kept, Due))
+        if isinstance(kept, Due):
+            due.append(kept)
             size += kept.size
         if len(read) == _AT_A_TIME or size > _BYTES_AT_A_TIME:
-            records.read(inventory, wanted)
+            records.read(inventory, due)
             yield from read
-            read, wanted, size = [], [], 0
-    records.read(inventory, wanted)
+            read, due, size = [], [], 0
+    records.read(inventory, due)
     yield from read

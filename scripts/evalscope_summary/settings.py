@@ -9,7 +9,8 @@ from typing import Any
 import fastjsonschema
 
 from . import patterns
-from .columns import BY_NAME, GROUP_LABELS, STATISTICS, SUCCESS_SHARE, stats_columns
+from .columns import BY_NAME, GROUP_LABELS
+from .layouts import STATISTICS, SUCCESS_SHARE, stats_columns
 
 SCHEMA = Path(__file__).parents[2] / "config" / "config.schema.json"
 

@@ -5,115 +5,64 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from . import array_logs as array_logs
-from . import discovery, jsonfile, progress, resources, settings
-from .columns import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, TABLES
-from .inventory import ConflictingUse, WorkFolder, inventories, sources_digest
-from .jsonfile import TEMPORARY
+from . import array_logs, discovery, jsonfile, locks, progress, readers, resources, settings
+from .digests import of_program
+from .inventory import ConflictingUse, WorkFolder, differ, inventories, place
+from .keeping import Kept, forget_unfinished
+from .layouts import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, TABLES
+from .made import Made, digest_of, note
+from .start import Start, has_settings, show_in_containers
 
 
 class EmptyTree(Exception):
     """There is no run although there were runs before; the text says what to do."""
 
 
-# Snakemake (9.27) notes what to draw when it has parsed the Snakefile.
-_GRAPHS = frozenset({"--dag", "--rulegraph", "--filegraph", "--d3dag"})
+class InUse(Exception):
+    """Another start works with files that this one would have to change; the text says what to do."""
 
-_KEPT = ".before"  # how the second name of a table ends
 
-UserErrors = (settings.WrongConfiguration, discovery.MissingTree, ConflictingUse, EmptyTree, jsonfile.CantWrite)
+_AGAIN = "again"  # key in a rule's settings, see `Flow._again`
+
+__all__ = ["Flow", "Start", "UserErrors", "array_logs", "has_settings", "settings"]
+"""What the Snakefile takes from here."""
+
+UserErrors = (
+    settings.WrongConfiguration,
+    discovery.MissingTree,
+    ConflictingUse,
+    EmptyTree,
+    InUse,
+    jsonfile.CantWrite,
+    readers.WrongReader,
+)
 """Exceptions whose text is all that a user needs."""
 
-# What a rule depends on besides its input: the program's modules, and keys of the configuration. Modules that make
-# records are not named: when one of them changes, every run is read again, and all rules follow.
-_RULES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "merge": (("groups", "tables"), (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns")),
-    "stats": (("groups", "stats", "tables"), (*COLUMN_SETTINGS, *GROUP_SETTINGS)),
-    "export": (("tables",), COLUMN_SETTINGS),
-    "overview": (("groups", "overview", "stats", "tables"), (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics")),
-    "workbook": (("groups", "overview", "stats", "tables"), COLUMN_SETTINGS),
-    "data_package": (("groups", "overview", "stats", "tables"), (*COLUMN_SETTINGS, "metrics")),
+# The keys of the configuration that a rule depends on besides its input; the digest of its program is there too.
+_RULES: Mapping[str, tuple[str, ...]] = {
+    "merge": (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns"),
+    "stats": (*COLUMN_SETTINGS, *GROUP_SETTINGS),
+    "export": COLUMN_SETTINGS,
+    "overview": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics"),
+    "workbook": COLUMN_SETTINGS,
+    "data_package": (*COLUMN_SETTINGS, "metrics", "tables"),
 }
+
+# The tables that others are made of, by the rule that makes them.
+_MADE: Mapping[str, tuple[str, ...]] = {"merge": ("raw", "problems"), "stats": ("stats",), "overview": ("overview",)}
 
 
 @cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
-def _walk_once(root: str, exclude: tuple[str, ...], own: str) -> discovery.Tree:
+def _walk_once(root: str, exclude: tuple[str, ...], own: str, own_readers: tuple[str, ...]) -> discovery.Tree:
     with progress.shown(progress.Progress("finding runs")) as found_so_far:
-        return discovery.discover(root, exclude, (own,), found_so_far)
-
-
-def has_settings(path: str) -> bool:
-    """Whether there is a configuration file with more than comments (Snakemake refuses one with nothing else)."""
-    lines = Path(path).read_text("utf-8").splitlines() if os.path.exists(path) else []
-    return any(line.strip() and not line.lstrip().startswith("#") for line in lines)
-
-
-@dataclass(frozen=True)
-class Start:
-    """How Snakemake was started, as far as the workflow depends on it.
-
-    Attributes:
-        placed: where `output` is in the end: an importing workflow may have `pathvars` or a `prefix` for it.
-        environments: rules run in the environments that they name (`--sdm conda`) or in `image`, not in Snakemake's.
-        image: the image that rules run in (`--sdm apptainer`), as Snakemake's `container` takes it; empty: none.
-        quiet: here and in the jobs, say only what is wrong.
-        finds_runs: not in a job, which must not walk the tree, nor with `--lint`, which needs none.
-        draws: only draws a graph, which needs no tree either.
-    """
-
-    placed: str
-    environments: bool = False
-    image: str = ""
-    quiet: bool = False
-    finds_runs: bool = True
-    draws: bool = False
-
-    @classmethod
-    def of(cls, workflow: Any, config: Mapping[str, Any]) -> "Start":
-        """From Snakemake's `workflow`.
-
-        Raises:
-            WrongConfiguration: `--sdm apptainer` without an image that there is.
-        """
-        deployment = workflow.deployment_settings  # none with `--lint`
-        methods = {method.name for method in deployment.deployment_method} if deployment else set()
-        # the containers of an importing workflow may be for its own rules alone
-        wanted = "APPTAINER" in methods and bool(config["container"] or workflow.modifier.namespace is None)
-        return cls(
-            str(workflow.modifier.path_modifier.replace_prefix(workflow.pathvars.apply(config["output"]))),
-            "CONDA" in methods or wanted,
-            _image(config["container"]) if wanted else "",
-            not {"PROGRESS", "ALL"}.isdisjoint(quiet.name for quiet in workflow.output_settings.quiet or ()),
-            workflow.is_main_process and workflow.check_envvars,  # `--lint` does not check them
-            not _GRAPHS.isdisjoint(argument.partition("=")[0] for argument in sys.argv),
-        )
-
-
-def _image(given: str) -> str:
-    how = 'README, "With conda or in a container", says how to build one'
-    if not given:
-        raise settings.WrongConfiguration(f"configuration: --sdm apptainer needs an image: set 'container'; {how}")
-    if "://" not in given and not os.path.exists(given):
-        raise settings.WrongConfiguration(f"configuration: 'container' {given!r} does not exist; {how}")
-    return given
-
-
-def show_in_containers(paths: Iterable[str]) -> None:
-    """Make folders visible in containers that this process starts: apptainer shows the working directory alone."""
-    here = os.getcwd()
-    real = [os.path.realpath(path) for path in paths]
-    shown = [path for path in dict.fromkeys(real) if os.path.isdir(path) and os.path.commonpath([path, here]) != here]
-    for name in ("APPTAINER_BIND", "SINGULARITY_BIND"):
-        bound = [path for path in os.environ.get(name, "").split(",") if path]
-        os.environ[name] = ",".join(dict.fromkeys([*bound, *shown]))
+        return discovery.discover(root, exclude, (own,), found_so_far, readers.load(own_readers))
 
 
 class Flow:
@@ -144,6 +93,7 @@ class Flow:
         self.overview = [self.table("overview", "csv"), self.table("overview", "md")]
         self.targets = self._targets()
         self.described = [self.table(table, "csv") for table in (*config["tables"], "problems")]
+        self.kept = Kept(self.tables())
         self._overview_before = self._overview_date()
 
     def _drawn_without_tree(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -208,17 +158,24 @@ class Flow:
         """The conda environment of a kind of rule: `runs` reads runs, `tables` and `exports` make tables of tables."""
         return literal(os.path.join(self.checkout, "envs", f"{name}.yaml"))
 
-    def program(self, name: str, arguments: str, options: str = "") -> str:
-        """A rule's command: what the program says goes to the terminal and into the rule's log.
-
-        Paths may begin with a dash: as arguments they stand after `--`, of options they must follow a `=`.
+    def program(self, name: str) -> Callable[..., str]:
+        """The beginning of a rule's command, for its `params`.
 
         It is run by the interpreter that runs Snakemake, as `python` may be another one where its environment was
-        not activated.
+        not activated. Where that and the checkout lie must not count as a change: Snakemake (9.27) compares the text of
+        `shell:` as it is written, and no parameter that is made from other ones (`input`); comparing any would also
+        import pandas.
         """
         python = "python" if self.start.environments else sys.executable
         command = f"{shlex.quote(python)} {shlex.quote(os.path.join(self.checkout, 'scripts', name))}"
-        return f"{literal(command)} {options} -- {arguments} 2>&1 | tee -- {{log:q}} >&2"
+        return lambda wildcards, input: command
+
+    def command(self, arguments: str, options: str = "") -> str:
+        """A rule's command: what the program says goes to the terminal and into the rule's log.
+
+        Paths may begin with a dash: as arguments they stand after `--`, of options they must follow a `=`.
+        """
+        return f"{{params.program}} {options} -- {arguments} 2>&1 | tee -- {{log:q}} >&2"
 
     @cached_property
     def runs(self) -> int:
@@ -239,7 +196,7 @@ class Flow:
     def batch_resources(self) -> Mapping[str, Callable[..., int]]:
         """MB and minutes that the job of one batch asks for; the names of the arguments are Snakemake's.
 
-        An importing workflow that replaces one of them takes the other from here (README, "In another workflow").
+        An importing workflow that replaces one of them takes the other from here (docs/workflows.md).
         """
         return {
             "mem_mb": lambda wildcards, input, attempt: resources.batch_memory(input[0], attempt),
@@ -263,7 +220,7 @@ class Flow:
     def table_resources(self) -> Mapping[str, Callable[..., int]]:
         """MB and minutes that the job of one table asks for."""
         return {
-            "mem_mb": lambda wildcards, attempt: resources.table_memory(self.runs, attempt),
+            "mem_mb": lambda wildcards, attempt: resources.table_memory(self.runs, self.config, attempt),
             "runtime": lambda wildcards, attempt: resources.table_minutes(self.runs, attempt),
         }
 
@@ -272,71 +229,133 @@ class Flow:
 
         Raises:
             MissingTree: there is no results tree.
-            EmptyTree: there is no run in it, although there are records of runs.
+            EmptyTree: there is no run in it, although there were runs before.
+            InUse: another start uses what this one would have to change.
             ConflictingUse: another use of the workflow in this process wants other contents.
         """
         if not self.start.finds_runs:
             return
         progress.choose(self.start.quiet)
         config = self.config
-        files = [self.folder.inventory(batch) for batch in self.batches]
-        rule_settings = {
-            self.folder.settings(rule): {key: config[key] for key in keys}
-            | {"program": sources_digest(f"{rule}.py", modules)}
-            for rule, (modules, keys) in _RULES.items()
-        }
-        # another tree or number of batches has inventories of its own, which may be older than the tables
-        rule_settings[self.folder.settings("merge")] |= {"tree": self.folder.path.name, "batches": len(self.batches)}
         if not os.path.isdir(config["results_dir"]):
             discovery.discover(config["results_dir"])  # says what is wrong, before anything is written
-        if not self.folder.lock([*files, *rule_settings]):
-            print("evalscope-summary: another run is under way here; using the runs that it found", file=sys.stderr)
-            return
-        self.release_tables()
-        root, own = os.path.abspath(config["results_dir"]), os.path.abspath(config["work_dir"])
-        tree = _walk_once(root, tuple(config["exclude"]), own)
-        if not tree.runs and not config["allow_empty"] and self.folder.has_records():
+        root, own = os.path.realpath(config["results_dir"]), os.path.realpath(config["work_dir"])
+        tree = _walk_once(root, tuple(config["exclude"]), own, tuple(config["readers"]))
+        if not tree.sources:
+            self._check_empty()
+        found = inventories(place(root, own), tree, config, len(self.batches))
+        wanted = [inventory.dump() for inventory in found]
+        runs = digest_of(hashlib.sha256(content).digest() for content in wanted)
+        contents = {self.folder.inventory(batch): data for batch, data in zip(self.batches, wanted, strict=True)}
+        with locks.alone(Path(config["work_dir"])):
+            self._write(contents, runs)
+
+    def _write(self, contents: dict[Path, bytes], runs: str) -> None:
+        """Write what changed where nobody else is at work, and keep others from changing it."""
+        tree, outputs = locks.Shared.of(self.folder.path), locks.Shared.of(self.folder.outputs)
+        may_write = {folder: folder.claim() for folder in (tree, outputs)}
+        rules = self._rule_settings(runs, may_write[outputs])
+        wanted = {tree: contents, outputs: rules}
+        try:
+            in_use = [files for folder, files in wanted.items() if not may_write[folder] and differ(files)]
+            if in_use:
+                self._check_usable(in_use)
+            if may_write[outputs]:
+                self.kept.remove_remains()
+                if may_write[tree] and not self.start.dry:
+                    stamps = [self.stamp(batch) for batch in self.batches]
+                    forget_unfinished({*map(str, self.tables()), *stamps, self.strict_stamp})
+            mine = [files for folder, files in wanted.items() if may_write[folder]]
+            if mine:
+                self.folder.update(dict(ChainMap(*mine)), self.kept.existing())
+            if may_write[outputs]:
+                self._take_over(runs)
+        finally:
+            for folder in wanted:
+                if self.start.dry:
+                    folder.release()
+                else:
+                    folder.use()
+
+    def _check_empty(self) -> None:
+        """An empty tree is fine if there never was a run in it."""
+        given = self.config["results_dir"]
+        if not self.config["allow_empty"] and (self.folder.has_records() or any(map(_has_rows, self._chained()))):
             raise EmptyTree(
-                f"no run was found below {config['results_dir']!r}, but there were runs before: is a share not mounted?"
+                f"no run was found below {given!r}, but there were runs before: is a share not mounted?"
                 " Nothing was changed. If the runs are gone for good, set `allow_empty: true`"
             )
-        if not tree.runs:
-            print(f"evalscope-summary: no run was found below {config['results_dir']!r}", file=sys.stderr)
-        found = inventories(config["results_dir"], tree, config, len(self.batches))
-        self.folder.update(dict(zip(self.batches, found, strict=True)), rule_settings, self.existing_tables())
+        print(f"evalscope-summary: no run was found below {given!r}", file=sys.stderr)
+
+    def _check_usable(self, in_use: Sequence[Mapping[Path, bytes]]) -> None:
+        """A dry run looks at what another start works with; anything else would make wrong tables of it."""
+        if self.start.dry and all(path.exists() for files in in_use for path in files):
+            print("evalscope-summary: another run is under way here; using the runs that it found", file=sys.stderr)
+            return
+        raise InUse(
+            f"another run is under way that uses {next(iter(in_use[0])).parent}, and it found other runs or has other"
+            " settings: wait until it has ended, and start again"
+        )
+
+    def _rule_settings(self, runs: str, may_write: bool) -> dict[Path, bytes]:
+        """What the settings of all rules should hold.
+
+        Args:
+            runs: digest of the inventories.
+            may_write: whether nobody makes these tables now.
+        """
+        wanted = {}
+        for rule, keys in _RULES.items():
+            content = {key: self.config[key] for key in keys} | {"program": of_program(f"{rule}.py")}
+            if rule == "merge":
+                content["tree"] = self.folder.path.name
+            again = self._again(rule, content, runs, may_write)
+            wanted[self.folder.settings(rule)] = _dumped(content | again)
+        return wanted
+
+    def _again(self, rule: str, wanted: Mapping[str, Any], runs: str, may_write: bool) -> dict[str, str]:
+        """What makes a rule's settings other ones, so that it runs again, if what it made last is not what is wanted:
+        of other settings, of other runs, or no longer there as it was made. Dates can't say so where clocks were set
+        back, or an older table was brought back.
+
+        It is the same each time until the rule has run, and stays what it was from then on.
+        """
+        made = Made.of(self.folder.settings(rule))
+        if not made:
+            return {}
+        other = [table for table in self._chained(rule) if not made.is_still(table)]
+        for table in other if may_write else ():
+            print(
+                f"evalscope-summary: {table} is not the one that was made here (edited, or replaced): it is made again",
+                file=sys.stderr,
+            )
+        before = {key: value for key, value in made.settings.items() if key != _AGAIN}
+        if other or before != wanted or (rule == "merge" and made.runs != runs):
+            return {_AGAIN: hashlib.sha256(made.note + runs.encode()).hexdigest()[:16]}
+        return {_AGAIN: made.settings[_AGAIN]} if _AGAIN in made.settings else {}
+
+    def _take_over(self, runs: str) -> None:
+        """Where the work folder was deleted, the tables that there are count as made of what was found now; Snakemake
+        knows of which inputs they were made."""
+        for rule in _MADE:
+            settings, tables = self.folder.settings(rule), self._chained(rule)
+            if tables and not Made.of(settings):
+                note(settings, tables, runs)
+
+    def _placed(self, path: str) -> Path:
+        """Where a table lies, from the working directory."""
+        return Path(self.start.placed + path.removeprefix(self.output))
+
+    def _chained(self, *rules: str) -> list[Path]:
+        """The tables that there are of those that others are made of, of some rules or all."""
+        paths = (self._placed(self.table(table, "csv")) for rule in rules or _MADE for table in _MADE.get(rule, ()))
+        return [path for path in paths if path.exists()]
 
     def tables(self) -> list[Path]:
         """Where all tables are that can be made."""
         tables = [self.table(table, format_) for table in TABLES for format_ in FORMATS]
         tables += [*self.overview, self.table("problems", "csv"), self.workbook, self.data_package]
-        return [Path(self.start.placed + path.removeprefix(self.output)) for path in tables]
-
-    def existing_tables(self) -> list[Path]:
-        """The tables that were made earlier."""
-        return [path for path in self.tables() if path.exists()]
-
-    def keep_tables(self) -> None:
-        """Give the tables that there are a second name: Snakemake removes those that it is about to make anew."""
-        for table in self.existing_tables():
-            with suppress(OSError):  # a file system without links: a table that can't be made is missing, then
-                os.link(table, _second_name(table))
-
-    def release_tables(self) -> None:
-        """Forget about what `keep_tables` did, and remove halves of tables that a killed start left."""
-        beginnings = tuple(f".{table.name}." for table in self.tables())
-        folder = Path(self.start.placed).parent
-        for name in os.listdir(folder) if folder.is_dir() else ():
-            if name.startswith(beginnings) and name.endswith((_KEPT, TEMPORARY)):
-                (folder / name).unlink(missing_ok=True)
-
-    def restore_tables(self) -> list[Path]:
-        """Bring back the tables that are gone since `keep_tables`, as making them failed; return them."""
-        gone = [table for table in self.tables() if not table.exists() and _second_name(table).exists()]
-        for table in gone:
-            _second_name(table).rename(table)
-            print(f"evalscope-summary: {table} could not be made, and is the one from before", file=sys.stderr)
-        self.release_tables()
-        return gone
+        return [self._placed(path) for path in tables]
 
     def _overview_date(self) -> int | None:
         path = Path(self.overview[0])
@@ -346,13 +365,19 @@ class Flow:
         """Print the overview on a terminal, if it was made since this process started."""
         # with environments of their own for rules, the one that runs Snakemake may lack what reads tables
         if sys.stdout.isatty() and not self.start.environments and self._overview_date() != self._overview_before:
-            from .overview import on_a_terminal
+            from .tables.overview import on_a_terminal
 
             print(f"\n{on_a_terminal(Path(self.overview[0]), self.config['label_pattern'])}\n", flush=True)
 
 
-def _second_name(table: Path) -> Path:
-    return table.with_name(f".{table.name}{_KEPT}")
+def _dumped(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, indent=2).encode()
+
+
+def _has_rows(table: Path) -> bool:
+    """Whether a table has more than its header."""
+    with open(table, "rb") as file:
+        return bool(file.readline() and file.readline())
 
 
 def literal(text: str) -> str:

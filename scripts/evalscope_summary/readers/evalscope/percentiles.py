@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..releases import Window
+from ..sample import Sample, Values
 from . import formats
 from .database import Rows
-from .pool import Pool, Values
-
-_SCALED = frozenset({"ttft", "itl", "tpot"})  # what a file of 1.7.0 or later holds in milliseconds
-_STREAMED_ONLY = ("ttft", "tpot", "decode")  # from 1.10.0 on over the streamed requests, if there are any
 
 
 class Measured:
@@ -33,23 +31,23 @@ class Measured:
         streamed: whether requests are streamed where the database does not say (args `stream`).
     """
 
-    def __init__(self, columns: frozenset[str], window: formats.Window, streamed: bool) -> None:
+    def __init__(self, columns: frozenset[str], window: Window, streamed: bool) -> None:
         self.columns = columns
-        self.window = window
+        self.rule = formats.percentile_rule(window)
         self.streamed = streamed
         self.succeeded = 0
         self.start = math.inf
         self.end = 0.0
         self.unusable: Counter[str] = Counter()
         self._any_streamed = False
-        self._all = {metric: Pool() for metric in formats.PERCENTILE_KEYS}
-        self._of_streamed = {metric: Pool() for metric in _STREAMED_ONLY}
-        self._recomputed = {metric: Pool() for metric in _STREAMED_ONLY}
+        self._all = {metric: Sample() for metric in formats.PERCENTILE_KEYS}
+        self._of_streamed = {metric: Sample() for metric in formats.STREAMED_ONLY}
+        self._recomputed = {metric: Sample() for metric in formats.STREAMED_ONLY}
 
     def close(self) -> None:
         """Remove temporary files."""
-        for pool in (*self._all.values(), *self._of_streamed.values(), *self._recomputed.values()):
-            pool.close()
+        for sample in (*self._all.values(), *self._of_streamed.values(), *self._recomputed.values()):
+            sample.close()
 
     @np.errstate(over="ignore")  # damaged rows may hold any number; what overflows is left out
     def add(self, rows: Rows) -> None:
@@ -68,7 +66,7 @@ class Measured:
         streamed = np.array(rows.is_stream) == 1
         self.succeeded += len(latency)
         self._any_streamed |= bool(streamed.any())
-        if "time_per_output_token" not in self.columns:
+        if formats.TPOT_COLUMN not in self.columns:
             tpot = _divide(np.array(rows.chunk_time), completion)
         for metric, values in {
             "ttft": first,
@@ -83,8 +81,8 @@ class Measured:
             "input": _divide(prompt, latency),
         }.items():
             self._all[metric].add(values)
-        if self.window.certainly_since("1.13.0"):
-            tpot = np.where(tpot == 0, np.nan, tpot)  # replies of one token; they stay where no request is streamed
+        if self.rule.without_one_token:
+            tpot = np.where(tpot == 0, np.nan, tpot)  # they stay where no request is streamed
         self._of_streamed["ttft"].add(first[streamed])
         self._of_streamed["tpot"].add(tpot[streamed])
         self._of_streamed["decode"].add(_divide(np.ones_like(tpot), tpot)[streamed])
@@ -96,12 +94,11 @@ class Measured:
         self._recomputed["tpot"].add(own)
         self._recomputed["decode"].add(_divide(np.ones_like(own), own))
 
-    def by_release(self) -> Mapping[str, Pool]:
-        """Metric → values that the release ranked: TTFT, TPOT and decode are over the streamed requests from 1.10.0
-        on (over all if none is streamed); TPOT before 0.17.1 is chunk time / output tokens."""
+    def by_release(self) -> Mapping[str, Sample]:
+        """Metric → values that the release ranked: some over the streamed requests alone (`formats.STREAMED_ONLY`)."""
         return self._all | (self._of_streamed if self._any_streamed else {})
 
-    def recomputed(self) -> Mapping[str, Pool]:
+    def recomputed(self) -> Mapping[str, Sample]:
         """Metric → values by the one definition for all releases; see `columns.PERCENTILE_METRICS`."""
         return self._all | self._recomputed
 
@@ -111,12 +108,12 @@ def _divide(dividend: Values, divisor: Values) -> Values:
         return np.where(divisor == 0, np.nan, dividend / divisor)
 
 
-def in_file(metric: str, window: formats.Window) -> float:
+def in_file(metric: str, window: Window) -> float:
     """What a percentile of a metric in our unit is multiplied by to be in the unit of the release's file."""
-    return formats.percentile_scale(window) if metric in _SCALED else 1.0
+    return formats.percentile_rule(window).scale if metric in formats.SCALED else 1.0
 
 
-def percentile(values: Pool, percent: int, nearest: bool) -> float | None:
+def percentile(values: Sample, percent: int, nearest: bool) -> float | None:
     """One of the values, None if there is none.
 
     Args:
@@ -127,10 +124,10 @@ def percentile(values: Pool, percent: int, nearest: bool) -> float | None:
     return values.smallest(formats.rank(values.count, percent, nearest)) if values.count else None
 
 
-def as_reported(values: Pool, percent: int, nearest: bool, window: formats.Window, metric: str) -> float | None:
+def as_reported(values: Sample, percent: int, nearest: bool, window: Window, metric: str) -> float | None:
     """A percentile in the unit of the release's file, rounded as the release did."""
     number = percentile(values, percent, nearest)
-    return None if number is None else round(number * in_file(metric, window), formats.percentile_decimals(window))
+    return None if number is None else round(number * in_file(metric, window), formats.percentile_rule(window).decimals)
 
 
 @dataclass(frozen=True)
@@ -148,22 +145,20 @@ class RankRule:
     disagreeing: tuple[str, ...]
 
 
-def rank_rule(
-    values: Mapping[str, Pool], reported: Mapping[tuple[int, str], float], window: formats.Window
-) -> RankRule:
+def rank_rule(values: Mapping[str, Sample], reported: Mapping[tuple[int, str], float], window: Window) -> RankRule:
     """Find the rank rule by reproducing what the file reports.
 
-    Before 1.13.0 evalscope sorted NaN with the other values, so that what it reports of a metric with a NaN depends
-    on the order of the requests: such a metric takes no part.
+    A metric with a NaN takes no part in releases that sorted NaN with the other values.
 
     Args:
         values: of `Measured.by_release`.
         reported: (percentile, metric) → number in the file, in the file's unit.
         window: which releases can have written the run; decides where both rules fit, or none.
     """
+    release_rule = formats.percentile_rule(window)
     misses: dict[bool, set[str]] = {False: set(), True: set()}
     for (percent, metric), number in reported.items():
-        if values[metric].dropped and not window.certainly_since("1.13.0"):
+        if values[metric].dropped and not release_rule.without_nan:
             continue
         for nearest, missed in misses.items():
             own = as_reported(values[metric], percent, nearest, window, metric)
@@ -172,5 +167,5 @@ def rank_rule(
     fits = {nearest: not missed for nearest, missed in misses.items()}
     if fits[True] != fits[False]:
         return RankRule(fits[True], True, ())
-    default = window.certainly_since(formats.NEAREST_RANK_SINCE)
+    default = release_rule.nearest
     return RankRule(default, False, tuple(sorted(misses[default])))

@@ -12,7 +12,7 @@ _IN_MEMORY = 2**19
 """Values that wait in memory (4 MB); when there are more, they go sorted into a temporary file."""
 
 
-class Pool:
+class Sample:
     """The finite values of one metric. Values must not be negative.
 
     Attributes:

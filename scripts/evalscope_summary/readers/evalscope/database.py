@@ -22,10 +22,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
-from . import bounded, formats
-from .jsonfile import is_passing, parse
+from ... import bounded
+from ...jsonfile import is_passing, parse
+from . import formats
 
-_OK = "success IN (1, 'True')"
 _BUSY_SECONDS = 2.0
 _FIXED_MESSAGES = frozenset(  # of SQLite, that say more than the name of the error
     {
@@ -88,12 +88,11 @@ _NUMBERS = (
     "chunk_time",
     "is_stream",
 )
-_INTERVALS = ("inter_token_latencies", "chunk_times")  # from 1.1.1 on differences, before that times
 
-FOR_PERCENTILES = frozenset({*_NUMBERS, *_INTERVALS})
+FOR_PERCENTILES = frozenset({*_NUMBERS, *formats.INTERVALS})
 """The columns that evalscope's own percentiles come from."""
 
-FOR_RECOMPUTING = frozenset({*_TIMES, *_NUMBERS, *_INTERVALS} - {"time_per_output_token", "chunk_time"})
+FOR_RECOMPUTING = frozenset({*_TIMES, *_NUMBERS, *formats.INTERVALS} - {"time_per_output_token", "chunk_time"})
 """The columns that `metrics: recomputed` comes from."""
 
 _DEFINITIONS, _DEFINITION = 100, 10_000  # of a table that are kept, and the characters of one
@@ -273,8 +272,8 @@ def totals(connection: sqlite3.Connection) -> Totals:
     memory = "max_gpu_memory_cost" if "max_gpu_memory_cost" in columns else "NULL"
     end = "completed_time" if "completed_time" in columns else "NULL"
     requests, succeeded, mean, largest, smallest, endless = connection.execute(
-        f"SELECT COUNT(*), COALESCE(SUM({_OK}), 0), AVG({memory}), MAX({memory}), MIN({memory}),"
-        f" COALESCE(MAX(CASE WHEN {_OK} THEN 0 ELSE {end} = 0.0 END), 0) FROM result"
+        f"SELECT COUNT(*), COALESCE(SUM({formats.SUCCEEDED}), 0), AVG({memory}), MAX({memory}), MIN({memory}),"
+        f" COALESCE(MAX(CASE WHEN {formats.SUCCEEDED} THEN 0 ELSE {end} = 0.0 END), 0) FROM result"
     ).fetchone()
     gpu_memory = None
     if all(isinstance(v, int | float) for v in (mean, largest, smallest)) and (largest != 0 or smallest != 0):
@@ -294,12 +293,12 @@ def rows(connection: sqlite3.Connection, columns: frozenset[str], wanted: frozen
         UnreadableDatabase: a list of intervals is no JSON list of numbers.
         sqlite3.Error: the file is damaged (`connect` turns it into UnreadableDatabase).
     """
-    lists = next((name for name in _INTERVALS if name in columns), "NULL")
+    lists = next((name for name in formats.INTERVALS if name in columns), "NULL")
     names = [name if name in columns & wanted else "NULL" for name in (*_TIMES, *_NUMBERS)]
-    only = "" if wanted.issuperset(_TIMES) else f" WHERE {_OK}"
+    only = "" if wanted.issuperset(_TIMES) else f" WHERE {formats.SUCCEEDED}"
     part, targets = _new_part()
     for succeeded, *values, intervals in connection.execute(
-        f"SELECT {_OK}, {', '.join(names)}, {lists} FROM result{only}"
+        f"SELECT {formats.SUCCEEDED}, {', '.join(names)}, {lists} FROM result{only}"
     ):
         for (name, target), value in zip(targets if succeeded else targets[: len(_TIMES)], values, strict=False):
             if isinstance(value, int | float) and 0 <= value < math.inf:
@@ -310,7 +309,7 @@ def rows(connection: sqlite3.Connection, columns: frozenset[str], wanted: frozen
                     part.unusable[name] += 1
         last = array("d")
         for times in _numbers(intervals, lists) if succeeded and intervals is not None else ():
-            if lists == "chunk_times":
+            if lists == formats.INTERVALS[1]:
                 times = last + times
                 last = times[-1:]
                 times = array("d", (b - a for a, b in itertools.pairwise(times)))

@@ -1,0 +1,83 @@
+"""Digests of our sources, which say what has to be made again when one of them changes. They follow the imports: nobody
+keeps a list of modules."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Set
+from functools import cache
+from pathlib import Path
+
+from . import columns
+
+_PACKAGE = Path(__file__).parent
+_IMPORT = re.compile(  # `ast` would parse all of it, at every start
+    rf"^[ \t]*from[ \t]+(\.+|{_PACKAGE.name}\.?)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]+)",
+    re.MULTILINE,
+)
+
+
+def of_program(name: str) -> str:
+    """Digest of a program in `scripts/`, and of the modules of this package that it imports.
+
+    Args:
+        name: such as `stats.py`.
+    """
+    return _digest(imported([_PACKAGE.parent / name]))
+
+
+def of_reader(module: str) -> str:
+    """Digest of what decides what a reader's records hold: its modules, what they import, and how records are made; of
+    the columns, all but what is only said about them. Other readers are not followed.
+
+    Args:
+        module: file of the reader's module, or of its package's `__init__`.
+    """
+    own = Path(module)
+    start = own.parent.glob("*.py") if own.name == "__init__.py" else (own,)
+    files = imported(
+        [*start, _PACKAGE / "records.py", _PACKAGE.parent / "extract.py"], {_PACKAGE / "readers/__init__.py"}
+    )
+    return _digest(files - {_PACKAGE / "columns.py"}, columns.structure())
+
+
+def imported(start: Iterable[Path], without: Set[Path] = frozenset()) -> frozenset[Path]:
+    """Files, and the modules of this package that they import, however deep.
+
+    Args:
+        start: these.
+        without: files that are not followed, and left out.
+    """
+    found: set[Path] = set()
+    waiting = set(start)
+    while waiting:
+        file = waiting.pop()
+        found.add(file)
+        waiting |= _imports(file) - found - without
+    return frozenset(found)
+
+
+@cache
+def _imports(file: Path) -> frozenset[Path]:
+    """The modules of this package that a file names in imports."""
+    found = set()
+    for dots, module, names in _IMPORT.findall(_source(file).decode("utf-8")):
+        folder = _PACKAGE if not dots.startswith(".") else file.parents[len(dots) - 1]
+        folder = folder.joinpath(*module.split(".")) if module else folder
+        # `from .a import b`: a module a, or one called b in a package a
+        places = (folder, *(folder / name for name in re.findall(r"\w+", names)))
+        found |= {
+            path for place in places for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()
+        }
+    return frozenset(found)
+
+
+@cache
+def _source(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+def _digest(files: Iterable[Path], beside: str = "") -> str:
+    digest = hashlib.sha256(beside.encode())
+    for file in sorted(files):
+        digest.update(file.name.encode() + _source(file))
+    return digest.hexdigest()[:16]

@@ -1,0 +1,203 @@
+"""The columns of each table, in order, and the settings that they depend on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import patterns
+from .columns import BY_NAME, FURTHER, GROUP_LABELS, PERCENTILE_COLUMNS, STANDARD, Column
+
+COUNT = Column("count", "integer", "", "number of runs in the group", "count", origin="summary_raw: its rows")
+SUCCESS_SHARE = Column(
+    "success_share",
+    "float",
+    "",
+    "requests that succeeded / requests, of all runs of the group (0 to 1)",
+    "statistic",
+    origin="summary_raw: succeeded, requests",
+)
+
+STATS_HEAD = ("config", COUNT.name, "model", "parallel", "prompt_length", "max_tokens")
+_STATS_TAIL = (
+    "rate",
+    "number",
+    "name",
+    "max_tokens_low",
+    "min_tokens",
+    "api",
+    "dataset",
+    "dataset_file",
+    "min_prompt_length",
+    "max_prompt_length",
+    "prefix_length",
+    "stream",
+)
+
+_STATS_METRICS = (
+    # in the order of summary_stats
+    "output_throughput",
+    "total_throughput",
+    "request_throughput",
+    "latency",
+    "ttft",
+    "token_latency",
+    "inter_token_latency",
+    "input_tokens",
+    "output_tokens",
+    "time_taken",
+    "avg_gpu_memory",
+    "max_gpu_memory",
+    "min_gpu_memory",
+    *(column.name for column in STANDARD if column.metric),
+    "succeeded",
+    "failed",
+    "input_throughput",
+    "turns",
+    "cache_hit_rate",
+    "first_turn_ttft",
+    "subsequent_turn_ttft",
+    "decoded_tokens_per_iter",
+    "spec_accept_rate",
+    "steady_itl",
+    "pd_handoff_latency",
+    "pd_handoff_overhead",
+)
+
+OVERVIEW_AVERAGES: Mapping[str, str] = {
+    # column of summary_raw → what the overview in Markdown and on a terminal calls it
+    "request_throughput": "requests/s",
+    "output_throughput": "output tok/s",
+    "latency": "latency (s)",
+    "ttft": "TTFT (s)",
+    "token_latency": "TPOT (s)",
+    "inter_token_latency": "ITL (s)",
+}
+OVERVIEW_PERCENTILES: Mapping[str, str] = {
+    PERCENTILE_COLUMNS[percent, metric]: f"P{percent} {heading} (s)"
+    for metric, heading in {"latency": "latency", "ttft": "TTFT", "tpot": "TPOT", "itl": "ITL"}.items()
+    for percent in (50, 99)
+}
+STATISTIC_MEANINGS: Mapping[str, tuple[str, bool]] = {
+    # statistic → meaning, whether it has the unit of its metric
+    "avg": ("mean of the runs' values", True),
+    "std": ("sample standard deviation (n - 1), empty below two values", True),
+    "min": ("smallest value", True),
+    "max": ("largest value", True),
+    "median": ("median", True),
+    "cv": ("coefficient of variation: std / avg, empty below two values or where avg is 0", False),
+    "ci95": ("half the width of the 95 % confidence interval of the mean (Student t), empty below two values", True),
+}
+STATISTICS = tuple(STATISTIC_MEANINGS)
+"""The values of the setting `statistics`."""
+
+
+def raw_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns of `summary_raw`, in order.
+
+    Args:
+        settings: `columns` (`standard`: 109, `all`: 189) and `label_pattern` (its columns stand after `run`).
+    """
+    added = pattern_columns(settings["label_pattern"])
+    return (*STANDARD, *added, *(FURTHER if settings["columns"] == "all" else ()))
+
+
+def pattern_columns(pattern: str) -> tuple[Column, ...]:
+    """The columns that a `label_pattern` adds."""
+    origin = f"path of the run: `{pattern}`"
+    return tuple(
+        Column(name, "text", "", f"`{name}` of label_pattern", "label", origin=origin)
+        for name in patterns.names(pattern)
+    )
+
+
+def metric_columns(which: str) -> tuple[Column, ...]:
+    """The columns of `summary_raw` that `summary_stats` has statistics of, in its order."""
+    return (*(BY_NAME[name] for name in _STATS_METRICS), *(FURTHER if which == "all" else ()))
+
+
+def stats_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns of `summary_stats`, in order; all statistics are floats.
+
+    Args:
+        settings: `columns`, `label_pattern`, and `statistics` (of each metric, in this order).
+    """
+    return (
+        *(BY_NAME.get(name) or COUNT for name in STATS_HEAD),
+        *(
+            statistic_column(metric, statistic)
+            for metric in metric_columns(settings["columns"])
+            for statistic in settings["statistics"]
+        ),
+        *(BY_NAME[name] for name in _STATS_TAIL),
+        *pattern_columns(settings["label_pattern"]),
+    )
+
+
+def statistic_column(metric: Column, statistic: str) -> Column:
+    """The column of `summary_stats` with a statistic of a metric."""
+    meaning, has_unit = STATISTIC_MEANINGS[statistic]
+    note = "; a mean of percentiles, not the percentile of all requests" if metric.metric and statistic == "avg" else ""
+    return Column(
+        f"{metric.name}_{statistic}",
+        "float",
+        metric.unit if has_unit else "",
+        f"{meaning}: {metric.description}{note}",
+        "statistic",
+        statistic=statistic,
+        of=metric.name,
+        origin=f"summary_raw: {metric.name}",
+    )
+
+
+def overview_layout(labels_shown: Sequence[str], label_pattern: str) -> tuple[Column, ...]:
+    """The columns of `summary_overview`, in order.
+
+    Args:
+        labels_shown: those that vary.
+        label_pattern: the setting.
+    """
+    by_name = BY_NAME | {column.name: column for column in pattern_columns(label_pattern)}
+    return (
+        *(by_name[name] for name in labels_shown),
+        COUNT,
+        SUCCESS_SHARE,
+        *(statistic_column(BY_NAME[name], statistic) for name in OVERVIEW_AVERAGES for statistic in ("avg", "std")),
+        *(statistic_column(BY_NAME[name], "avg") for name in OVERVIEW_PERCENTILES),
+    )
+
+
+PROBLEM_COLUMNS = tuple(
+    Column(name, "text", "", description, "problem")
+    for name, description in (
+        ("severity", "`skipped` (the run is not in the table) or `warning` (it is, perhaps with empty cells)"),
+        ("code", "what is wrong, one word of a fixed list"),
+        ("run", "path of the folder below the results tree"),
+        ("file", "name of the file in that folder, empty where no single file is meant"),
+        ("message", "what was found and what to do"),
+    )
+)
+"""The columns of `summary_problems`."""
+
+TABLES = {"raw": raw_columns, "stats": stats_columns}
+"""Table → its columns, for the settings that they depend on."""
+
+FORMATS = ("csv", "json", "parquet", "xlsx")
+"""The formats of the tables."""
+
+COLUMN_SETTINGS = ("columns", "label_pattern", "statistics")
+"""The settings that the columns of the tables depend on."""
+
+MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", "label_pattern")
+"""The settings that the rows of `summary_raw` depend on."""
+
+GROUP_SETTINGS = ("group_by", "repeat_pattern", "label_pattern")
+"""The settings that groups of runs depend on."""
+
+
+def label_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns that runs can be grouped by: those of every table, and those of `label_pattern`."""
+    return (*(BY_NAME[name] for name in GROUP_LABELS), *pattern_columns(settings["label_pattern"]))
+
+
+def label_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of `label_columns`."""
+    return tuple(column.name for column in label_columns(settings))

@@ -1,0 +1,84 @@
+"""What a rule made last, and with which settings: beside these, `<rule>.made`.
+
+A table that was edited, or replaced by an older one, may have any date; its content says whether it is the one that was
+made. Snakemake (9.27) looks at dates, and takes an input for unchanged if it is again what it was when this output was
+made under this name, whatever was made in between under another one.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import jsonfile
+
+
+def digest_of(digests: Iterable[bytes]) -> str:
+    """One digest of several, in their order."""
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _path(settings: Path) -> Path:
+    return settings.with_suffix(".made")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a rule made last.
+
+    Attributes:
+        settings: of the rule.
+        tables: those that others are made of: file's name → size in bytes, mtime in ns, digest.
+        runs: digest of the inventories that they hold, if they were made of these.
+        note: the bytes of this, other ones each time.
+    """
+
+    settings: dict[str, Any]
+    tables: dict[str, tuple[int, int, str]]
+    runs: str
+    note: bytes
+
+    @classmethod
+    def of(cls, settings: Path) -> "Made | None":
+        """What was noted beside a rule's settings; None if nothing was, or it is damaged."""
+        try:
+            note = _path(settings).read_bytes()
+            content = json.loads(note)
+            tables = {
+                name: (int(size), int(date), str(digest)) for name, (size, date, digest) in content["tables"].items()
+            }
+            return cls(dict(content["settings"]), tables, str(content["runs"]), note)
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def is_still(self, table: Path) -> bool:
+        """Whether a table is the one that was made; its content is read only if it has another date."""
+        size, date, digest = self.tables.get(table.name, (-1, 0, ""))
+        status = table.stat()
+        return status.st_size == size and (status.st_mtime_ns == date or _digest(table) == digest)
+
+
+def note(settings: Path, tables: Sequence[Path] = (), runs: str = "") -> None:
+    """Note what a rule just made.
+
+    Args:
+        settings: the file with the rule's settings, beside which it is noted.
+        tables: for `Made.tables`.
+        runs: for `Made.runs`.
+
+    Raises:
+        CantWrite: it can't be noted.
+    """
+    states = {}
+    for table in tables:
+        status = table.stat()
+        states[table.name] = (status.st_size, status.st_mtime_ns, _digest(table))
+    content = {"settings": json.loads(settings.read_bytes()), "tables": states, "runs": runs}
+    jsonfile.write_atomically(_path(settings), json.dumps(content).encode())

@@ -1,0 +1,115 @@
+"""What only the request rows of a run say: the percentiles that its file lacks, and all performance cells by one
+definition for all releases. Imports numpy, which most runs of some releases don't need."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from contextlib import closing
+from sqlite3 import Connection
+
+from ...columns import AT_LEAST, BELOW, PERCENTILE_COLUMNS
+from ...record import Part, Record, Wanted
+from ..releases import Window
+from . import formats, percentiles
+from .database import FOR_PERCENTILES, FOR_RECOMPUTING, Totals, rows
+from .folder import Run
+
+_MEANS = {
+    # column → metric whose values it is the mean of, when recomputed
+    "latency": "latency",
+    "ttft": "ttft",
+    "token_latency": "tpot",
+    "inter_token_latency": "itl",
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+}
+
+Reported = Mapping[tuple[int, str], float | None]
+"""(percentile, metric) → number in the file's unit; None where the file says NaN, or what can't be one."""
+
+
+def add_rows(
+    record: Record,
+    run: Run,
+    parts: Mapping[Wanted, Part],
+    of_file: tuple[Collection[tuple[int, str]], Reported],
+    database: tuple[Window, Totals, Connection],
+) -> None:
+    """Read the request rows once, and compute the parts of the record that are wanted from them.
+
+    Args:
+        record: its run names the problems.
+        run: what the JSON files hold.
+        parts: to be filled in.
+        of_file: the (percentile, metric) pairs that are missing, and what the file reports.
+        database: which releases can have written it, its totals, and the open database.
+    """
+    window, found, connection = database
+    columns = {"filled": FOR_PERCENTILES, "recomputed": FOR_RECOMPUTING}
+    with closing(percentiles.Measured(found.columns, window, run.args.get("stream") is True)) as measured:
+        for some in rows(connection, found.columns, frozenset[str]().union(*(columns[name] for name in parts))):
+            measured.add(some)
+        for name, part in parts.items():
+            made = _filled(record, run, measured, window, *of_file) if name == "filled" else _recomputed(run, measured)
+            part.values.update(made.values)
+            part.problems += made.problems
+            unusable = {c: n for c, n in measured.unusable.items() if c in columns[name] or c == "intervals"}
+            if unusable:
+                counts = ", ".join(f"{number} of {column}" for column, number in sorted(unusable.items()))
+                message = f"request rows hold values that are none (negative, infinite, texts), left out: {counts}"
+                part.problems.append(record.problem("warning", "value-out-of-range", formats.DATABASE, message))
+
+
+def _filled(
+    record: Record,
+    run: Run,
+    measured: percentiles.Measured,
+    window: Window,
+    missing: Collection[tuple[int, str]],
+    reported: Reported,
+) -> Part:
+    """The missing percentiles, and what the rank rule shows of the release."""
+    values = measured.by_release()
+    known = {pair: number for pair, number in reported.items() if number is not None}
+    rule = percentiles.rank_rule(values, known, window)
+    part = Part()
+    for percent, metric in missing:
+        number = percentiles.as_reported(values[metric], percent, rule.nearest, window, metric)
+        column = PERCENTILE_COLUMNS[percent, metric]
+        if number is not None and run.holds(column, number):
+            part.values[column] = number / percentiles.in_file(metric, window)
+    narrower = Window(window.at_least, window.below)
+    if rule.decided and window.at_least == formats.RANK_TELLS_FROM:
+        (narrower.written_since if rule.nearest else narrower.written_before)(formats.NEAREST_RANK_SINCE)
+    part.values[AT_LEAST] = narrower.at_least
+    if narrower.below:
+        part.values[BELOW] = narrower.below
+    if rule.disagreeing:
+        message = (
+            f"{', '.join(rule.disagreeing)}: the request rows in {formats.DATABASE} give other percentiles than"
+            " the file by either rank rule, so the two are not of the same run, or one was edited"
+        )
+        part.problems.append(record.problem("warning", "percentiles-disagree", formats.PERCENTILE, message))
+    return part
+
+
+def _recomputed(run: Run, measured: percentiles.Measured) -> Part:
+    """All performance cells by one definition for all releases; formulas are in the column table."""
+    values = measured.recomputed()
+    seconds = measured.end - measured.start
+    found: dict[str, float | None] = {"time_taken": seconds if 0 < seconds < math.inf else None}
+    if run.succeeded and measured.succeeded:
+        tokens_in, tokens_out = values["input_tokens"], values["output_tokens"]
+        sums = {
+            "request_throughput": measured.succeeded,
+            "output_throughput": tokens_out.total if tokens_out.count else None,
+            "total_throughput": tokens_in.total + tokens_out.total if tokens_in.count + tokens_out.count else None,
+            "input_throughput": tokens_in.total if tokens_in.count else None,
+        }
+        if found["time_taken"]:
+            found |= {column: amount / seconds for column, amount in sums.items() if amount is not None}
+        found |= {column: values[metric].mean for column, metric in _MEANS.items()}
+        for (percent, metric), column in PERCENTILE_COLUMNS.items():
+            found[column] = percentiles.percentile(values[metric], percent, nearest=True)
+    return Part({c: n for c, n in found.items() if n is not None and math.isfinite(n) and run.applies(c)})

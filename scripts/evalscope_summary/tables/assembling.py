@@ -1,0 +1,137 @@
+"""Records become rows of `summary_raw` and of `summary_problems`, in their order."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import labels
+from ..columns import AT_LEAST, BELOW, PERFORMANCE, Column
+from ..layouts import label_names
+from ..problems import Problem
+from ..record import Part, Record
+from .order import natural
+
+Row = dict[str, Any]
+"""Column name → value, None or absent where the cell is empty."""
+
+
+def assemble(record: Record, settings: Mapping[str, Any]) -> Row:
+    """The row of a record under the settings that apply when tables are made (`layouts.MERGE_SETTINGS`)."""
+    row: Row = {}
+    recomputed = settings["metrics"] == "recomputed"
+    for part in _parts(record, settings):
+        if recomputed and part is record.derived.get("filled"):  # it may know the releases better
+            row |= {name: value for name, value in part.values.items() if name not in PERFORMANCE}
+        else:
+            row |= part.values
+    row["prompt_length"] = labels.prompt_length(
+        record.prompt_characters, settings["prompt_long_chars"], row.get("config", ""), row.get("dataset_file")
+    )
+    if settings["label_pattern"]:
+        row.update(labels.pattern_labels(settings["label_pattern"], row.get("run", "")))
+    return row
+
+
+def _parts(record: Record, settings: Mapping[str, Any]) -> Iterator[Part]:
+    """The parts of a record that the settings want, later ones over earlier ones."""
+    recomputed = settings["metrics"] == "recomputed"
+    yield record.common
+    if not recomputed:
+        yield record.reported
+    if settings["fill_percentiles"] and "filled" in record.derived:
+        yield record.derived["filled"]
+    if recomputed and "recomputed" in record.derived:
+        yield record.derived["recomputed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A run in `summary_raw`, on its way there.
+
+    Attributes:
+        labels: its labels, run and releases: what decides on groups and on warnings about them.
+        present: the columns with a value.
+        cells: its row, as the caller wants it.
+        fingerprint: of the record.
+        arguments: digests, `Record.arguments`.
+    """
+
+    labels: Row
+    present: frozenset[str]
+    cells: Any
+    fingerprint: str
+    arguments: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What records say together.
+
+    Attributes:
+        entries: of the runs that are in the table.
+        problems: of the runs, in no order.
+    """
+
+    entries: list[Entry]
+    problems: list[Problem]
+
+    @property
+    def rows(self) -> list[Any]:
+        """The rows of the table, as the caller wanted them."""
+        return [entry.cells for entry in self.entries]
+
+
+def entries(
+    records: Iterable[Record], settings: Mapping[str, Any], cells: Callable[[Row], Any] = lambda row: row
+) -> Merged:
+    """Assemble the rows of some runs, in the order of the records.
+
+    Args:
+        records: of these runs.
+        settings: `layouts.MERGE_SETTINGS`.
+        cells: what to keep of a row.
+    """
+    names = (*label_names(settings), "timestamp", "run", AT_LEAST, BELOW)
+    made: list[Entry] = []
+    problems: list[Problem] = []
+    present: dict[tuple[str, ...], frozenset[str]] = {}  # most runs have the same columns
+    for record in records:
+        if record.skipped:
+            problems += record.problems
+            continue
+        for part in _parts(record, settings):
+            problems += part.problems
+        row = assemble(record, settings)
+        own = tuple(row)
+        if own not in present:
+            present[own] = frozenset(own)
+        known = {name: row.get(name) for name in names}
+        made.append(Entry(known, present[own], cells(row), record.fingerprint, record.arguments))
+    return Merged(made, problems)
+
+
+def cells_in(columns: Sequence[Column]) -> Callable[[Row], tuple[Any, ...]]:
+    """What makes cells in the order of the columns from a row."""
+    names = [column.name for column in columns]
+    return lambda row: tuple(map(row.get, names))
+
+
+def merge(parts: Iterable[Merged]) -> Merged:
+    """Bring the parts of a tree together, in the order of the table, and tell runs that are copies of another one."""
+    found = list(parts)
+    problems = [problem for part in found for problem in part.problems]
+    made = [entry for part in found for entry in part.entries]
+    made.sort(key=lambda e: (natural(e.labels["config"]), e.labels["timestamp"] or "", natural(e.labels["run"])))
+    first: dict[str, str] = {}
+    for entry in made:
+        run = entry.labels["run"] or ""
+        original = first.setdefault(entry.fingerprint, run)
+        if original != run:
+            message = f"args, summary and percentiles are the same bytes as those of {original!r}: one may be a copy"
+            problems.append(Problem("warning", "duplicate-run", run, "", message))
+    return Merged(made, problems)
+
+
+def sort_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """The order of `summary_problems`: skipped runs first, then by run; what is said twice stands there once."""
+    return sorted(set(problems), key=lambda p: (p.severity, natural(p.run), p.code, p.file, p.message))

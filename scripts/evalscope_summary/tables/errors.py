@@ -1,0 +1,13 @@
+"""What can be wrong with a table on the user's side; the texts say what to do."""
+
+
+class WrongTable(Exception):
+    """A table file is not what this version wrote."""
+
+
+class TooLarge(Exception):
+    """A table does not fit into a format."""
+
+
+class PatternMatchesNothing(Exception):
+    """A pattern of the configuration matches no run."""

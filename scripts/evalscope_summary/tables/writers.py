@@ -1,0 +1,28 @@
+"""The formats of a table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ..columns import Column
+
+
+def write_table(path: Path, columns: Sequence[Column], table: pd.DataFrame) -> None:
+    """Write a table in the format that the ending of the file's name says, one of `layouts.FORMATS`.
+
+    Raises:
+        TooLarge: the table does not fit into the format.
+    """
+    match path.suffix[1:]:  # each imports what it needs, which takes long, and not every environment has all
+        case "csv":
+            from .csv import write_csv as write
+        case "json":
+            from .json import write_json as write
+        case "parquet":
+            from .parquet import write_parquet as write
+        case "xlsx":
+            from .xlsx import write_xlsx as write
+        case other:
+            raise ValueError(f"no format: {other}")
+    write(path, columns, table)
