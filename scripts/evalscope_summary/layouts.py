@@ -17,19 +17,8 @@ SUCCESS_SHARE = Column(
 )
 
 STATS_HEAD = ("config", COUNT.name, "model", "parallel", "prompt_length", "max_tokens")
-_STATS_TAIL = (
-    "rate",
-    "number",
-    "name",
-    "max_tokens_low",
-    "min_tokens",
-    "api",
-    "dataset",
-    "dataset_file",
-    "min_prompt_length",
-    "max_prompt_length",
-    "prefix_length",
-    "stream",
+_STATS_TAIL = tuple(
+    label for label in dict.fromkeys(("rate", "number", "name", *GROUP_LABELS)) if label not in STATS_HEAD
 )
 
 _STATS_METRICS = (
