@@ -27,10 +27,10 @@ vendor:  ## fetch the table library of the report from npm again
 	  cp package/dist/css/tabulator.min.css . && cp package/LICENSE tabulator.LICENSE && \
 	  rm -r package tabulator-tables-$(TABULATOR).tgz
 
-test: $(DEV)/installed  ## run all tests (11 min)
+test: $(DEV)/installed  ## run all tests (11 to 13 min)
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal
 
-test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (10 min)
+test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (6 min)
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal -m long
 
 test-slurm: $(SLURM)/installed  ## run the tests that start a Slurm (as root, with Debian's slurmctld, slurmd, slurm-client and munge; 12 min)
