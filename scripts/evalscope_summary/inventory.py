@@ -113,7 +113,8 @@ def inventories(root: str, tree: Tree, settings: Mapping[str, Any], batches: int
     """
     wanted = wanted_of(settings)
     own: list[str] = settings["readers"]
-    result = [Inventory(root, wanted, own, reader_digests(own), {}, []) for _ in range(batches)]
+    digests = reader_digests(own)
+    result = [Inventory(root, wanted, own, digests, {}, []) for _ in range(batches)]
     for path in sorted(tree.sources):
         result[batch_of(source_hash(path), batches)].sources[path] = tree.sources[path]
     for path in sorted(tree.problems):

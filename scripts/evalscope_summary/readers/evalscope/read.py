@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -123,24 +123,15 @@ def _requested(run: Run, args: Checked, summary: Checked) -> Values:
 
 def _counts(run: Run, checked: Checked) -> Values:
     """The counts of requests in the summary."""
-    not_applicable = _not_applicable(run)
-    values: Values = {}
-    for column in _COUNTS:
-        key = formats.first_key(formats.SUMMARY_KEYS[column], run.summary)
-        if key is not None and key not in not_applicable:
-            values[column] = checked.count(key, run.summary[key])
-    return values
+    return {column: checked.count(key, value) for column, key, value in _summarized(run, _COUNTS)}
 
 
 def _averages(run: Run, checked: Checked) -> Values:
     """The performance cells of the summary."""
-    not_applicable = _not_applicable(run)
     values: Values = {}
-    for column in _AVERAGES:
-        key = formats.first_key(formats.SUMMARY_KEYS[column], run.summary)
-        if key is None or key in not_applicable or not run.applies(column):
+    for column, key, value in _summarized(run, _AVERAGES):
+        if not run.applies(column):
             continue
-        value = run.summary[key]
         if value == 0 and value is not False and formats.zero_is_not_applicable(column, run.input_only, run.succeeded):
             continue
         if run.succeeded or column == "time_taken":  # without a success only the duration means something
@@ -148,9 +139,14 @@ def _averages(run: Run, checked: Checked) -> Values:
     return values
 
 
-def _not_applicable(run: Run) -> frozenset[str]:
+def _summarized(run: Run, columns: Iterable[str]) -> Iterator[tuple[str, str, Any]]:
+    """What the summary says of these columns: each one's key and value, unless it lists the key as not applicable."""
     listed = run.summary.get(formats.NOT_APPLICABLE)
-    return frozenset(key for key in listed if isinstance(key, str)) if isinstance(listed, list) else frozenset()
+    not_applicable = {key for key in listed if isinstance(key, str)} if isinstance(listed, list) else ()
+    for column in columns:
+        key = formats.first_key(formats.SUMMARY_KEYS[column], run.summary)
+        if key is not None and key not in not_applicable:
+            yield column, key, run.summary[key]
 
 
 def _percentiles(run: Run, checked: Checked) -> tuple[Values, Reported]:
