@@ -150,10 +150,24 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | Iterable[bytes]
     temporary = os.path.join(folder, f".{name}.{os.getpid()}{TEMPORARY}")
     try:
         with writing(path):
-            with open(temporary, "wb") as file:
-                file.writelines([data] if isinstance(data, bytes) else data)
+            if isinstance(data, bytes):
+                _write(temporary, data)
+            else:
+                with open(temporary, "wb") as file:
+                    file.writelines(data)
             os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _write(path: str, data: bytes) -> None:
+    """Write a file at once, without what a file object costs: there are as many as runs."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)

@@ -45,6 +45,8 @@ def storable(text: str) -> str:
     """
     if "\\" in text:
         text = _AMBIGUOUS.sub(r"\g<0>\g<0>", text)
+    elif text.isascii():
+        return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from ..columns import Type
 from ..problems import storable
 
-_ORDINARY = 1e15  # nearly all values are numbers below this, and need no closer look
+ORDINARY = 1e15
+"""Nearly all values are numbers from 0 to here, and need no closer look."""
+
 _SHOWN = 40  # characters of a wrong value that a message quotes
 _LONGEST = 2**16  # characters of a label; readers of CSV have limits for a field, and for a row
 
@@ -70,7 +72,7 @@ class Checked:
             sentinels: numbers that stand for "no value", before the division.
             nan_is_empty: NaN does too.
         """
-        if (type(value) is float or type(value) is int) and 0 <= value < _ORDINARY:
+        if (type(value) is float or type(value) is int) and 0 <= value < ORDINARY:
             return value / divisor + 0.0  # -0.0 becomes 0.0
         if value is None:
             return None
@@ -88,6 +90,8 @@ class Checked:
         """A count or a limit; None where it is one of `unlimited`, and for what can't be one."""
         if value is None or value in unlimited:
             return None
+        if type(value) is int and 0 <= value < ORDINARY:
+            return value
         if not is_type(value, "integer") or value < 0:
             self._note(key, value)
             return None

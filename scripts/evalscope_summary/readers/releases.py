@@ -1,10 +1,12 @@
 """Releases of a tool: which can have written a run, and which changed what a metric means."""
 
+import functools
 from dataclasses import dataclass
 
 Release = tuple[int, ...]
 
 
+@functools.lru_cache(1000)
 def release(text: str) -> Release:
     """`"2.10.0"` → (2, 10, 0), so that releases compare as numbers."""
     return tuple(int(part) for part in text.split("."))

@@ -138,11 +138,10 @@ def connect(folder: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     """
     path = os.path.join(folder, formats.DATABASE)
     try:
-        size = _size(path)
+        size, page_size, is_wal = _header(path)
         if not size:  # so do files of the system say whose reading may never end
             raise UnreadableDatabase("it has no table `result`: it is empty")
         sides = _sides(path)
-        page_size, is_wal = _header(path)
         if not sides and not is_wal and page_size and size % page_size:
             # SQLite would take the missing bytes for zeros
             raise UnreadableDatabase(f"it is cut off, or damaged: {size} bytes are no whole number of its pages")
@@ -244,11 +243,22 @@ def _restrict(connection: sqlite3.Connection, size: int) -> None:
     connection.set_progress_handler(lambda: 1, min(_STEPS + size, 2**31 - 1))  # called once, and ends the statement
 
 
-def _header(path: str) -> tuple[int, bool]:
-    """The size of a page, 0 if there is none to see, and whether the database is in WAL mode."""
-    with open(path, "rb", buffering=0) as file:
-        header = file.read(20)
-    return int.from_bytes(header[16:18]), header[18:] == b"\x02\x02"  # version 2 is WAL, for reading and writing
+def _header(path: str) -> tuple[int, int, bool]:
+    """The size of a database, that of its pages (0 if there is none to see), and whether it is in WAL mode.
+
+    Raises:
+        OSError: it is no regular file, or can't be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a FIFO would wait for a writer
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        header = os.read(descriptor, 20)
+    finally:
+        os.close(descriptor)
+    # version 2 is WAL, for reading and writing
+    return status.st_size, int.from_bytes(header[16:18]), header[18:] == b"\x02\x02"
 
 
 def totals(connection: sqlite3.Connection) -> Totals:

@@ -11,7 +11,7 @@ from ...bounded import Failure
 from ...columns import AT_LEAST, BELOW, BY_NAME, FILLED, PERCENTILE_COLUMNS
 from ...problems import storable
 from ...record import Part, Record, Values, Wanted
-from ..cells import Checked, file_name
+from ..cells import ORDINARY, Checked, file_name
 from ..releases import Window
 from . import definitions, formats, labels
 from .database import Totals, UnreadableDatabase, connect, totals
@@ -157,6 +157,11 @@ def _percentiles(run: Run, checked: Checked) -> tuple[Values, Reported]:
         find = _kept_percentile_cells if len(row) < _MANY_KEYS else _percentile_cells
         for pair, key, divisor, sentinels, column in find(percent, tuple(row)):
             value = row[key]
+            if type(value) is float and 0 < value < ORDINARY:  # as nearly all are, and there are ninety
+                reported[pair] = value
+                if column:
+                    values[column] = value / divisor
+                continue
             number = checked.number(key, value, divisor, sentinels, nan_is_empty=True)
             reported[pair] = None if number is None else float(value)
             if number is not None and column and (number or run.holds(column, number)):
