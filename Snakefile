@@ -243,6 +243,7 @@ rule strict:
 # A table that can't be made anew stays as it was (not in an importing workflow, where only its own handlers run).
 onstart:
     flow.kept.keep()
+    library().job_rate.drop_limit(workflow)
 
 
 onerror:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from . import array_logs, discovery, jsonfile, locks, progress, readers, resources, settings
+from . import array_logs, discovery, job_rate, jsonfile, locks, progress, readers, resources, settings
 from .digests import of_program
 from .inventory import ConflictingUse, WorkFolder, differ, inventories, place
 from .keeping import Kept, forget_unfinished
@@ -31,7 +31,7 @@ class InUse(Exception):
 
 _AGAIN = "again"  # key in a rule's settings, see `Flow._again`
 
-__all__ = ["Flow", "Start", "UserErrors", "array_logs", "has_settings", "settings"]
+__all__ = ["Flow", "Start", "UserErrors", "array_logs", "has_settings", "job_rate", "settings"]
 """What the Snakefile takes from here."""
 
 UserErrors = (
