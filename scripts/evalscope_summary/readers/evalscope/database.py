@@ -18,7 +18,7 @@ import tempfile
 import urllib.parse
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
@@ -43,6 +43,8 @@ _LONGEST = 2**26  # bytes of a value that is read; the intervals of a million to
 _STEPS = 10_000_000  # of SQLite's machine for one statement, and one more per byte; real rows take one per 100 bytes
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SIDES = frozenset({formats.JOURNAL, formats.WAL})
+_IS_LINK = frozenset({errno.ELOOP, errno.EMLINK})  # the latter on FreeBSD
 _PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_LOCKED})
 
 
@@ -127,21 +129,26 @@ class Rows:
 
 
 @contextmanager
-def connect(folder: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
+def connect(folder: str | os.PathLike[str], present: Collection[str] | None = None) -> Iterator[sqlite3.Connection]:
     """Open a run's database for reading without writing anything into its folder.
 
     With a journal beside it, or in WAL mode, SQLite would have to write there; then a copy with its side files is
     opened, so that only committed rows are seen. Of a link, those beside its target count, where evalscope wrote.
+
+    Args:
+        folder: of the run.
+        present: the names of its files, if that is known: whoever says so looks afterwards whether they changed.
 
     Raises:
         UnreadableDatabase: it is no SQLite database with a table `result`, is locked, or the disk says no.
     """
     path = os.path.join(folder, formats.DATABASE)
     try:
-        size, page_size, is_wal = _header(path)
+        size, page_size, is_wal, is_link = _header(path)
         if not size:  # so do files of the system say whose reading may never end
             raise UnreadableDatabase("it has no table `result`: it is empty")
-        sides = _sides(path)
+        may_have_sides = present is None or is_link or not _SIDES.isdisjoint(present)
+        sides = _sides(path) if may_have_sides else {}
         if not sides and not is_wal and page_size and size % page_size:
             # SQLite would take the missing bytes for zeros
             raise UnreadableDatabase(f"it is cut off, or damaged: {size} bytes are no whole number of its pages")
@@ -161,7 +168,7 @@ def _sides(path: str) -> dict[str, str]:
     """Name → path of the journal and the WAL file of a database, if it has them."""
     sides = {}
     for target in (path, os.path.realpath(path)) if os.path.islink(path) else (path,):  # the last one is SQLite's
-        for name in (formats.JOURNAL, formats.WAL):
+        for name in sorted(_SIDES):
             side = target + name.removeprefix(formats.DATABASE)
             if os.path.exists(side):
                 sides[name] = side
@@ -243,13 +250,19 @@ def _restrict(connection: sqlite3.Connection, size: int) -> None:
     connection.set_progress_handler(lambda: 1, min(_STEPS + size, 2**31 - 1))  # called once, and ends the statement
 
 
-def _header(path: str) -> tuple[int, int, bool]:
-    """The size of a database, that of its pages (0 if there is none to see), and whether it is in WAL mode.
+def _header(path: str) -> tuple[int, int, bool, bool]:
+    """The size of a database, that of its pages (0 if there is none to see), whether it is in WAL mode, and a link.
 
     Raises:
         OSError: it is no regular file, or can't be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a FIFO would wait for a writer
+    how, is_link = os.O_RDONLY | os.O_NONBLOCK, False  # opening a FIFO would wait for a writer
+    try:
+        descriptor = os.open(path, how | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno not in _IS_LINK:
+            raise
+        descriptor, is_link = os.open(path, how), True
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -258,7 +271,7 @@ def _header(path: str) -> tuple[int, int, bool]:
     finally:
         os.close(descriptor)
     # version 2 is WAL, for reading and writing
-    return status.st_size, int.from_bytes(header[16:18]), header[18:] == b"\x02\x02"
+    return status.st_size, int.from_bytes(header[16:18]), header[18:] == b"\x02\x02", is_link
 
 
 def totals(connection: sqlite3.Connection) -> Totals:

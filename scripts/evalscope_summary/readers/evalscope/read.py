@@ -242,7 +242,7 @@ def _read_database(
     try:
         if failure:
             raise UnreadableDatabase(f"reading it {failure.message}", failure.passing)
-        with connect(run.folder) as connection:
+        with connect(run.folder, run.present) as connection:
             found = totals(connection)
             _add_totals(record, run, found, checked)
             window = _window(run, found)
