@@ -70,7 +70,7 @@ def make(folder: Path, release: str, rows: Iterable[Mapping[str, Any]]) -> Path:
 def read(folder: Path) -> tuple[Totals, Rows]:
     with database.connect(folder) as connection:
         found = database.totals(connection)
-        (part,) = database.rows(connection, found.columns, database.FOR_PERCENTILES)
+        (part,) = database.rows(connection, found.columns, database.FOR_PERCENTILES, True)
         return found, part
 
 
@@ -96,18 +96,18 @@ def test_requests_are_counted_in_every_release(tmp_path: Path, release: str) -> 
     found, rows = read(make(tmp_path, release, [OK, FAILED, OK]))
     assert (found.requests, found.succeeded) == (3, 2)
     assert list(rows.latency) == [2.0, 2.0]
-    assert list(rows.first_chunk_latency) == [0.5, 0.5]
-    assert list(rows.prompt_tokens) == [10.0, 10.0]
-    assert list(rows.completion_tokens) == [4.0, 4.0]
+    assert list(rows.ttft) == [0.5, 0.5]
+    assert list(rows.input_tokens) == [10.0, 10.0]
+    assert list(rows.output_tokens) == [4.0, 4.0]
     assert list(rows.intervals) == [0.25, 0.5] * 2
 
 
 @each_ddl
 def test_a_column_that_a_release_lacks_reads_as_missing(tmp_path: Path, release: str) -> None:
     found, rows = read(make(tmp_path, release, [OK]))
-    for column in ("time_per_output_token", "chunk_time", "is_stream"):
-        (value,) = getattr(rows, column)
+    for column, (value,) in {"time_per_output_token": rows.token_latency, "chunk_time": rows.chunk_time}.items():
         assert value == OK[column] if column in found.columns else math.isnan(value)
+    assert list(rows.stream) == [1.0], "where there is no column, as was asked for"
 
 
 @each_ddl
@@ -122,7 +122,7 @@ def test_success_as_text_counts(tmp_path: Path, release: str) -> None:
 def test_a_database_without_rows_is_no_error(tmp_path: Path, release: str) -> None:
     found, rows = read(make(tmp_path, release, []))
     assert (found.requests, found.succeeded, found.gpu_memory, found.failed_without_end) == (0, 0, None, False)
-    assert not any(len(column) for column in vars(rows).values())
+    assert not any(vars(rows).values())
 
 
 def test_only_failures_leave_no_rows(tmp_path: Path) -> None:
@@ -197,14 +197,14 @@ def test_only_failed_requests_can_lack_an_end(tmp_path: Path, rows: list[dict[st
 @pytest.mark.parametrize("column", ["latency", "prompt_tokens", "time_per_output_token"])
 def test_what_is_no_number_reads_as_missing(tmp_path: Path, column: str, value: Any) -> None:
     _, rows = read(make(tmp_path, "1.10.0", [OK, OK | {column: value}]))
-    good, bad = getattr(rows, column)
+    good, bad = getattr(rows, database._NUMBERS[column])
     assert good == OK[column]
     assert math.isnan(bad)
 
 
 def test_zero_is_a_number(tmp_path: Path) -> None:
     _, rows = read(make(tmp_path, "1.10.0", [OK | {"latency": 0.0, "completion_tokens": 0}]))
-    assert (list(rows.latency), list(rows.completion_tokens)) == ([0.0], [0.0])
+    assert (list(rows.latency), list(rows.output_tokens)) == ([0.0], [0.0])
 
 
 @pytest.mark.parametrize("text", ["", "[1", "{}x", "1", "null", '["a"]', "[null]", "[[1]]", 5, b"[1]"])
@@ -253,7 +253,7 @@ def test_nothing_is_written_into_the_folder(tmp_path: Path, release: str) -> Non
     make(tmp_path, release, [OK, FAILED])
     before = contents(tmp_path)
     with database.connect(tmp_path) as connection:
-        list(database.rows(connection, database.totals(connection).columns, database.FOR_PERCENTILES))
+        list(database.rows(connection, database.totals(connection).columns, database.FOR_PERCENTILES, True))
         assert contents(tmp_path) == before
     assert contents(tmp_path) == before
 
@@ -269,7 +269,7 @@ def test_replies_and_requests_are_never_asked_for(tmp_path: Path) -> None:
     statements: list[str] = []
     with database.connect(tmp_path) as connection:
         connection.set_trace_callback(statements.append)
-        list(database.rows(connection, database.totals(connection).columns, database.FOR_PERCENTILES))
+        list(database.rows(connection, database.totals(connection).columns, database.FOR_PERCENTILES, True))
     assert len(statements) >= 3
     for statement in statements:
         assert "response_messages" not in statement

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalscope_summary.readers.evalscope import formats, percentiles
+from evalscope_summary.readers.evalscope import database, formats, percentiles
 from evalscope_summary.readers.evalscope.database import Rows
 from evalscope_summary.readers.evalscope.formats import Evidence
 from evalscope_summary.readers.releases import Window, release
@@ -453,11 +453,11 @@ def lists_of(columns: frozenset[str], window: Window, **rows: list[float]) -> Po
     """The values of some requests; a column that is not given is missing in all of them."""
     count = max(len(values) for name, values in rows.items() if name != "intervals")
     whole = Rows()
-    for name in vars(whole):
-        if name == "unusable":
-            continue
-        getattr(whole, name).extend(rows.get(name, [] if name == "intervals" else [NAN] * count))
-    measured = percentiles.Measured(columns, window, streamed=True)
+    whole.succeeded.extend([1] * count)
+    for name, attribute in {**database._TIMES, **database._NUMBERS}.items():
+        getattr(whole, attribute).extend(rows.get(name, [NAN] * count))
+    whole.intervals.extend(rows.get("intervals", []))
+    measured = percentiles.Measured(columns, window)
     measured.add(whole)
     return measured.by_release()
 

@@ -122,8 +122,8 @@ def test_reported_percentiles_are_reproduced_from_the_request_rows(tree: Path, r
     window = releases.Window(values["evalscope_at_least"], values.get("evalscope_below"))
     with database.connect(tree / run) as connection:
         columns = database.totals(connection).columns
-        measured = percentiles.Measured(columns, window, streamed=True)
-        for part in database.rows(connection, columns, database.FOR_PERCENTILES):
+        measured = percentiles.Measured(columns, window)
+        for part in database.rows(connection, columns, database.FOR_PERCENTILES, True):
             measured.add(part)
     own = measured.by_release()
     rule = percentiles.rank_rule(own, reported, window)

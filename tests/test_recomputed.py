@@ -14,8 +14,8 @@ import pytest
 from evalscope_summary import discovery
 from evalscope_summary.columns import BY_NAME, GROUP_LABELS, PERFORMANCE
 from evalscope_summary.layouts import raw_columns
-from evalscope_summary.readers import releases, sample
-from evalscope_summary.readers.evalscope import database, formats, percentiles
+from evalscope_summary.readers import recompute, releases, sample
+from evalscope_summary.readers.evalscope import database, formats
 from evalscope_summary.readers.evalscope.read import read_run
 from evalscope_summary.record import Record
 from evalscope_summary.settings import complete
@@ -327,13 +327,7 @@ def test_only_the_columns_that_are_needed_are_read(
 
 
 def test_percentiles_are_unrounded_nearest_ranks() -> None:
-    measured = percentiles.Measured(frozenset(), releases.Window("1.9.1", "1.10.0"), True)
-    rows = database.Rows()
-    for name in ("latency", "first_chunk_latency", "prompt_tokens", "completion_tokens"):
-        getattr(rows, name).extend([0.123456789 * i for i in range(1, 11)])
-    for name in ("time_per_output_token", "chunk_time", "is_stream"):
-        getattr(rows, name).extend([math.nan] * 10)
-    measured.add(rows)
-    values = measured.recomputed()["latency"]
-    found = [percentiles.percentile(values, percent, True) for percent in (0, 1, 50, 51, 99, 100)]
+    values = sample.Sample()
+    values.add(np.array([0.123456789 * i for i in range(10, 0, -1)]))
+    found = [recompute.percentile(values, percent) for percent in (0, 1, 50, 51, 99, 100)]
     assert found == [0.123456789 * i for i in (1, 1, 5, 6, 10, 10)]

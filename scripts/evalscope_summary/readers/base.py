@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..bounded import Failure
 from ..record import Record, Wanted
 from .releases import Definition
+from .requests import Requests
 
 Signature = dict[str, list[int]]
 """File of a source → [size in bytes, mtime in ns]; an empty list where it is no regular file that can be asked."""
@@ -118,6 +119,22 @@ class Reader(ABC):
             wanted: what to compute from the request rows.
             failure: what ended the process that read the source before: what is likely to have done it is left alone.
         """
+
+    def requests(self, root: str, path: str, present: Collection[str]) -> Iterator[tuple[str, Iterator[Requests]]]:
+        """The requests of all runs of a source that are in the table; none of a run whose tool keeps none.
+
+        Args:
+            root: the results tree.
+            path: of the source below it.
+            present: which of its files were found.
+
+        Yields:
+            The name of a run, as in its record, and its requests in parts, which are to be taken before the next run.
+
+        Raises:
+            UnreadableRequests: those of a run can't be read; also while its parts are taken.
+        """
+        return iter(())
 
     @abstractmethod
     def origins(self) -> Mapping[str, str]:

@@ -17,13 +17,13 @@ import stat
 import tempfile
 import urllib.parse
 from array import array
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 from ... import bounded
 from ...jsonfile import is_passing, parse
+from ..requests import Requests, UnreadableRequests
 from . import formats
 
 _BUSY_SECONDS = 2.0
@@ -48,16 +48,8 @@ _IS_LINK = frozenset({errno.ELOOP, errno.EMLINK})  # the latter on FreeBSD
 _PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_LOCKED})
 
 
-class UnreadableDatabase(Exception):
-    """A database can't be read; the text says why.
-
-    Attributes:
-        passing: it may be readable at the next start without a change to it.
-    """
-
-    def __init__(self, message: str, passing: bool = False) -> None:
-        super().__init__(message)
-        self.passing = passing
+class UnreadableDatabase(UnreadableRequests):
+    """A database can't be read; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -80,22 +72,24 @@ class Totals:
     failed_without_end: bool
 
 
-_TIMES = ("start_time", "completed_time")
-_NUMBERS = (
-    "latency",
-    "first_chunk_latency",
-    "prompt_tokens",
-    "completion_tokens",
-    "time_per_output_token",
-    "chunk_time",
-    "is_stream",
-)
+_TIMES = {"start_time": "start", "completed_time": "end"}
+_NUMBERS = {  # column → where `Rows` has it
+    "latency": "latency",
+    "first_chunk_latency": "ttft",
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "time_per_output_token": "token_latency",
+    "chunk_time": "chunk_time",
+    "is_stream": "stream",
+}
+
+_OF_FAILED = frozenset({*_TIMES, "is_stream"})  # what a failed request has too
 
 FOR_PERCENTILES = frozenset({*_NUMBERS, *formats.INTERVALS})
 """The columns that evalscope's own percentiles come from."""
 
 FOR_RECOMPUTING = frozenset({*_TIMES, *_NUMBERS, *formats.INTERVALS} - {"time_per_output_token", "chunk_time"})
-"""The columns that `metrics: recomputed` comes from."""
+"""The columns that the requests of `Requests` come from."""
 
 _DEFINITIONS, _DEFINITION = 100, 10_000  # of a table that are kept, and the characters of one
 _columns: dict[tuple[str], frozenset[str]] = {}  # what made a table `result` → its columns; the same in most runs
@@ -106,26 +100,16 @@ _PART = 2**18  # intervals, or requests, that are handed over at a time
 
 
 @dataclass
-class Rows:
-    """Some requests of a run, as parallel lists in the order of the database.
+class Rows(Requests):
+    """Some requests of a run, in the order of the database; the failed ones only if their times are asked for.
 
-    Seconds and tokens, in every release; NaN where a value is missing, or can't be one (negative, infinite, a text).
-    All lists are of the successful requests, but `start_time` and `completed_time` (of the client's clock, whose zero
-    means nothing; 0.0 where none was recorded) which are of all. `intervals` pools the times between the chunks of
-    all replies, as they are stored. `unusable` counts, for each other column, the values that can't be one.
+    Attributes:
+        token_latency: TPOT as the release stored it, from 0.17.1 on.
+        chunk_time: the time between the first and the last chunk of the reply.
     """
 
-    start_time: array[float] = field(default_factory=lambda: array("d"))
-    completed_time: array[float] = field(default_factory=lambda: array("d"))
-    latency: array[float] = field(default_factory=lambda: array("d"))
-    first_chunk_latency: array[float] = field(default_factory=lambda: array("d"))
-    prompt_tokens: array[float] = field(default_factory=lambda: array("d"))
-    completion_tokens: array[float] = field(default_factory=lambda: array("d"))
-    time_per_output_token: array[float] = field(default_factory=lambda: array("d"))
+    token_latency: array[float] = field(default_factory=lambda: array("d"))
     chunk_time: array[float] = field(default_factory=lambda: array("d"))
-    is_stream: array[float] = field(default_factory=lambda: array("d"))
-    intervals: array[float] = field(default_factory=lambda: array("d"))
-    unusable: Counter[str] = field(default_factory=Counter)
 
 
 @contextmanager
@@ -304,13 +288,16 @@ def totals(connection: sqlite3.Connection) -> Totals:
     return Totals(columns, requests, succeeded, gpu_memory, bool(endless))
 
 
-def rows(connection: sqlite3.Connection, columns: frozenset[str], wanted: frozenset[str]) -> Iterator[Rows]:
+def rows(
+    connection: sqlite3.Connection, columns: frozenset[str], wanted: frozenset[str], streamed: bool
+) -> Iterator[Rows]:
     """Read the numbers of the requests, row by row, in parts of bounded size.
 
     Args:
         connection: of `connect`.
         columns: the columns there are, of `totals`.
         wanted: `FOR_PERCENTILES`, `FOR_RECOMPUTING` or both; no others are read.
+        streamed: whether requests are streamed where the database does not say (args `stream`).
 
     Raises:
         UnreadableDatabase: a list of intervals is no JSON list of numbers.
@@ -318,18 +305,23 @@ def rows(connection: sqlite3.Connection, columns: frozenset[str], wanted: frozen
     """
     lists = next((name for name in formats.INTERVALS if name in columns), "NULL")
     names = [name if name in columns & wanted else "NULL" for name in (*_TIMES, *_NUMBERS)]
+    if "is_stream" not in columns:
+        names[-1] = str(int(streamed))
     only = "" if wanted.issuperset(_TIMES) else f" WHERE {formats.SUCCEEDED}"
     part, targets = _new_part()
     for succeeded, *values, intervals in connection.execute(
         f"SELECT {formats.SUCCEEDED}, {', '.join(names)}, {lists} FROM result{only}"
     ):
-        for (name, target), value in zip(targets if succeeded else targets[: len(_TIMES)], values, strict=False):
-            if isinstance(value, int | float) and 0 <= value < math.inf:
+        part.succeeded.append(1 if succeeded else 0)
+        for (name, target), value in zip(targets, values, strict=True):
+            counts = succeeded or name in _OF_FAILED
+            if counts and isinstance(value, int | float) and 0 <= value < math.inf:
                 target.append(value)
             else:
                 target.append(math.nan)
-                if value is not None:
+                if counts and value is not None:
                     part.unusable[name] += 1
+        part.interval_counts.append(0)
         last = array("d")
         for times in _numbers(intervals, lists) if succeeded and intervals is not None else ():
             if lists == formats.INTERVALS[1]:
@@ -340,7 +332,11 @@ def rows(connection: sqlite3.Connection, columns: frozenset[str], wanted: frozen
                 yield part
                 part, targets = _new_part()
             part.intervals.extend(times)
-        if len(part.start_time) + len(part.intervals) > _PART:
+            if part.interval_counts:
+                part.interval_counts[-1] += len(times)
+            else:
+                part.continued += len(times)
+        if len(part.start) + len(part.intervals) > _PART:
             yield part
             part, targets = _new_part()
     yield part
@@ -348,7 +344,7 @@ def rows(connection: sqlite3.Connection, columns: frozenset[str], wanted: frozen
 
 def _new_part() -> tuple[Rows, list[tuple[str, array[float]]]]:
     part = Rows()
-    return part, [(name, getattr(part, name)) for name in (*_TIMES, *_NUMBERS)]
+    return part, [(column, getattr(part, name)) for column, name in (_TIMES | _NUMBERS).items()]
 
 
 def _numbers(text: object, column: str) -> Iterator[array[float]]:

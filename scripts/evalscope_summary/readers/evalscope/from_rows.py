@@ -3,7 +3,6 @@ definition for all releases. Imports numpy, which most runs of some releases don
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from contextlib import closing
 from sqlite3 import Connection
@@ -14,16 +13,6 @@ from ..releases import Window
 from . import formats, percentiles
 from .database import FOR_PERCENTILES, FOR_RECOMPUTING, Totals, rows
 from .folder import Run
-
-_MEANS = {
-    # column → metric whose values it is the mean of, when recomputed
-    "latency": "latency",
-    "ttft": "ttft",
-    "token_latency": "tpot",
-    "inter_token_latency": "itl",
-    "input_tokens": "input_tokens",
-    "output_tokens": "output_tokens",
-}
 
 Reported = Mapping[tuple[int, str], float | None]
 """(percentile, metric) → number in the file's unit; None where the file says NaN, or what can't be one."""
@@ -47,14 +36,17 @@ def add_rows(
     """
     window, found, connection = database
     columns = {"filled": FOR_PERCENTILES, "recomputed": FOR_RECOMPUTING}
-    with closing(percentiles.Measured(found.columns, window, run.args.get("stream") is True)) as measured:
-        for some in rows(connection, found.columns, frozenset[str]().union(*(columns[name] for name in parts))):
+    needed = frozenset[str]().union(*(columns[name] for name in parts))
+    with closing(percentiles.Measured(found.columns, window)) as measured:
+        for some in rows(connection, found.columns, needed, run.args.get("stream") is True):
             measured.add(some)
         for name, part in parts.items():
             made = _filled(record, run, measured, window, *of_file) if name == "filled" else _recomputed(run, measured)
             part.values.update(made.values)
             part.problems += made.problems
-            unusable = {c: n for c, n in measured.unusable.items() if c in columns[name] or c == "intervals"}
+            unusable = {
+                c: n for c, n in measured.by_definition.unusable.items() if c in columns[name] or c == "intervals"
+            }
             if unusable:
                 counts = ", ".join(f"{number} of {column}" for column, number in sorted(unusable.items()))
                 message = f"request rows hold values that are none (negative, infinite, texts), left out: {counts}"
@@ -95,21 +87,6 @@ def _filled(
 
 
 def _recomputed(run: Run, measured: percentiles.Measured) -> Part:
-    """All performance cells by one definition for all releases; formulas are in the column table."""
-    values = measured.recomputed()
-    seconds = measured.end - measured.start
-    found: dict[str, float | None] = {"time_taken": seconds if 0 < seconds < math.inf else None}
-    if run.succeeded and measured.succeeded:
-        tokens_in, tokens_out = values["input_tokens"], values["output_tokens"]
-        sums = {
-            "request_throughput": measured.succeeded,
-            "output_throughput": tokens_out.total if tokens_out.count else None,
-            "total_throughput": tokens_in.total + tokens_out.total if tokens_in.count + tokens_out.count else None,
-            "input_throughput": tokens_in.total if tokens_in.count else None,
-        }
-        if found["time_taken"]:
-            found |= {column: amount / seconds for column, amount in sums.items() if amount is not None}
-        found |= {column: values[metric].mean for column, metric in _MEANS.items()}
-        for (percent, metric), column in PERCENTILE_COLUMNS.items():
-            found[column] = percentiles.percentile(values[metric], percent, nearest=True)
-    return Part({c: n for c, n in found.items() if n is not None and math.isfinite(n) and run.applies(c)})
+    """All performance cells by one definition for all releases."""
+    cells = measured.by_definition.cells(run.applies)
+    return Part({column: number for column, number in cells.items() if run.succeeded or column == "time_taken"})

@@ -1,15 +1,13 @@
-"""A run's request rows as values to rank and average: by the rule of the release that wrote it, and by the one
-definition of `metrics: recomputed`."""
+"""A run's request rows as values to rank by the rule of the release that wrote it."""
 
-import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..recompute import Recomputation, divide, values_of
 from ..releases import Window
-from ..sample import Sample, Values
+from ..sample import Sample
 from . import formats
 from .database import Rows
 
@@ -20,92 +18,52 @@ class Measured:
     Add the rows of a database in parts of any size, then take what is wanted.
 
     Attributes:
-        succeeded: number of requests.
-        start: earliest start of all requests, failed ones too, on the client's clock; infinite if none was recorded.
-        end: latest end of them, 0 if none was recorded.
-        unusable: column → number of its values that can't be one (negative, infinite, a text).
+        by_definition: the same rows by the one definition for all releases.
 
     Args:
         columns: the columns that the database has.
         window: which releases can have written the run.
-        streamed: whether requests are streamed where the database does not say (args `stream`).
     """
 
-    def __init__(self, columns: frozenset[str], window: Window, streamed: bool) -> None:
-        self.columns = columns
-        self.rule = formats.percentile_rule(window)
-        self.streamed = streamed
-        self.succeeded = 0
-        self.start = math.inf
-        self.end = 0.0
-        self.unusable: Counter[str] = Counter()
+    def __init__(self, columns: frozenset[str], window: Window) -> None:
+        self.by_definition = Recomputation()
+        self._columns = columns
+        self._rule = formats.percentile_rule(window)
         self._any_streamed = False
-        self._all = {metric: Sample() for metric in formats.PERCENTILE_KEYS}
+        self._all = {metric: Sample() for metric in formats.STREAMED_ONLY}
         self._of_streamed = {metric: Sample() for metric in formats.STREAMED_ONLY}
-        self._recomputed = {metric: Sample() for metric in formats.STREAMED_ONLY}
 
     def close(self) -> None:
         """Remove temporary files."""
-        for sample in (*self._all.values(), *self._of_streamed.values(), *self._recomputed.values()):
+        self.by_definition.close()
+        for sample in (*self._all.values(), *self._of_streamed.values()):
             sample.close()
 
     @np.errstate(over="ignore")  # damaged rows may hold any number; what overflows is left out
     def add(self, rows: Rows) -> None:
         """Add some rows."""
-        self.unusable += rows.unusable
-        self.start = min([self.start, *(time for time in rows.start_time if time > 0)])
-        self.end = max([self.end, *(time for time in rows.completed_time if time > 0)])
-        intervals = np.array(rows.intervals)
-        wrong = ~((intervals >= 0) & (intervals < math.inf))
-        if wrong.any():
-            intervals[wrong] = math.nan
-            self.unusable["intervals"] += int(wrong.sum())
-        latency, first = np.array(rows.latency), np.array(rows.first_chunk_latency)
-        prompt, completion = np.array(rows.prompt_tokens), np.array(rows.completion_tokens)
-        tpot = np.array(rows.time_per_output_token)
-        streamed = np.array(rows.is_stream) == 1
-        self.succeeded += len(latency)
-        self._any_streamed |= bool(streamed.any())
-        if formats.TPOT_COLUMN not in self.columns:
-            tpot = _divide(np.array(rows.chunk_time), completion)
-        for metric, values in {
-            "ttft": first,
-            "itl": intervals,
-            "tpot": tpot,
-            "latency": latency,
-            "output": _divide(completion, latency),
-            "total": _divide(prompt + completion, latency),
-            "input_tokens": prompt,
-            "output_tokens": completion,
-            "decode": _divide(np.ones_like(tpot), tpot),
-            "input": _divide(prompt, latency),
-        }.items():
-            self._all[metric].add(values)
-        if self.rule.without_one_token:
+        self.by_definition.add(rows)
+        succeeded = np.asarray(rows.succeeded, np.int8) == 1
+        first, completion, tpot, chunk_time, stream = (
+            values_of(numbers)[succeeded]
+            for numbers in (rows.ttft, rows.output_tokens, rows.token_latency, rows.chunk_time, rows.stream)
+        )
+        streamed = stream == 1
+        self._any_streamed |= "is_stream" in self._columns and bool(streamed.any())
+        if formats.TPOT_COLUMN not in self._columns:
+            tpot = divide(chunk_time, completion)
+        self._all["ttft"].add(first)
+        self._all["tpot"].add(tpot)
+        self._all["decode"].add(divide(np.ones_like(tpot), tpot))
+        if self._rule.without_one_token:
             tpot = np.where(tpot == 0, np.nan, tpot)  # they stay where no request is streamed
         self._of_streamed["ttft"].add(first[streamed])
         self._of_streamed["tpot"].add(tpot[streamed])
-        self._of_streamed["decode"].add(_divide(np.ones_like(tpot), tpot)[streamed])
-
-        if "is_stream" not in self.columns:
-            streamed = np.full_like(streamed, self.streamed)
-        own = _divide(latency - first, completion - 1)[streamed & (completion > 1) & (latency > first)]
-        self._recomputed["ttft"].add(first[streamed & (first > 0)])
-        self._recomputed["tpot"].add(own)
-        self._recomputed["decode"].add(_divide(np.ones_like(own), own))
+        self._of_streamed["decode"].add(divide(np.ones_like(tpot), tpot)[streamed])
 
     def by_release(self) -> Mapping[str, Sample]:
         """Metric → values that the release ranked: some over the streamed requests alone (`formats.STREAMED_ONLY`)."""
-        return self._all | (self._of_streamed if self._any_streamed else {})
-
-    def recomputed(self) -> Mapping[str, Sample]:
-        """Metric → values by the one definition for all releases; see `columns.PERCENTILE_METRICS`."""
-        return self._all | self._recomputed
-
-
-def _divide(dividend: Values, divisor: Values) -> Values:
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.where(divisor == 0, np.nan, dividend / divisor)
+        return {**self.by_definition.values, **(self._of_streamed if self._any_streamed else self._all)}
 
 
 def in_file(metric: str, window: Window) -> float:
