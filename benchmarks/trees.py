@@ -3,6 +3,7 @@
     trees.py TREE --runs 1000                                     small runs: 20 requests, short replies
     trees.py TREE --runs 40 --requests 170 --reply 300000         big ones
     trees.py TREE --runs 1000 --release 1.14.1                    as another release writes them
+    trees.py TREE --runs 1000 --repeats-of-a-test 1               each run is its own group, as in a sweep
 
 The files come from a real run of the release in tests/fixtures/runs, with other numbers; the same arguments give the
 same bytes.
@@ -10,18 +11,20 @@ same bytes.
 
 import argparse
 import json
+import multiprocessing
 import random
 import shutil
 import sqlite3
 import sys
 from contextlib import closing
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 RUNS = Path(__file__).parents[1] / "tests" / "fixtures" / "runs"
 RELEASES = sorted(path.parent.name for path in RUNS.glob("*/single"))
-REPEATS = 5  # runs of one test, in one config folder
 MODEL = "mock-7b"
+PARTS = ("args", "summary", "percentile")
 
 
 def template(release: str) -> Path:
@@ -71,8 +74,10 @@ def vary(content: Any, factor: float) -> Any:
     return round(content * factor, 4) if isinstance(content, float) and content > 0 else content
 
 
-def make_tree(tree: Path, runs: int, release: str = "1.4.0", requests: int = 20, reply: int = 1000) -> list[Path]:
-    """Write a tree `config/timestamp/model` with five runs in each config; returns the run folders.
+def make_tree(
+    tree: Path, runs: int, release: str = "1.4.0", requests: int = 20, reply: int = 1000, repeats: int = 5
+) -> list[Path]:
+    """Write a tree `config/timestamp/model`, on all cores; returns the run folders.
 
     Args:
         tree: folder to write.
@@ -80,42 +85,44 @@ def make_tree(tree: Path, runs: int, release: str = "1.4.0", requests: int = 20,
         release: whose files, one of `RELEASES`.
         requests: of each run.
         reply: bytes of each reply.
+        repeats: runs of one test, which lie in one config folder and have one level.
     """
     source = template(release)
     tree.mkdir(parents=True)
     database = tree.with_name(f"{tree.name}.database")
     make_database(database, source / "benchmark_data.db", requests, reply)
-    args = json.loads((source / "benchmark_args.json").read_bytes()) | {"model": MODEL, "number": requests}
-    summary = json.loads((source / "benchmark_summary.json").read_bytes())
-    percentiles = json.loads((source / "benchmark_percentile.json").read_bytes())
-    counts = {
-        key: requests
-        for key in summary
-        if key.lower() in ("total requests", "succeed requests", "success requests", "stream requests")
-    }
-    made = []
-    for number in range(runs):
-        chance = random.Random(number)
-        test, repeat = divmod(number, REPEATS)
-        run = tree / f"p{test}_n{requests}_dp_short" / f"20260101_{repeat:06}" / MODEL
-        run.mkdir(parents=True)
-        factor = chance.uniform(0.8, 1.2)
-        own = (
-            vary(summary, factor)
-            | counts
-            | {key: test + 1 for key in summary if key in ("Concurrency", "Number of concurrency")}
-        )
-        files = {
-            "benchmark_args.json": args | {"parallel": test + 1},
-            "benchmark_summary.json": own,
-            "benchmark_percentile.json": vary(percentiles, factor),
-        }
-        for name, content in files.items():
-            (run / name).write_text(json.dumps(content, indent=4))
-        shutil.copyfile(database, run / "benchmark_data.db")
-        made.append(run)
+    write = partial(write_run, tree, source, database, requests, repeats)
+    if runs < 100:
+        made = list(map(write, range(runs)))
+    else:
+        with multiprocessing.get_context("fork").Pool() as processes:
+            made = processes.map(write, range(runs), chunksize=50)
     database.unlink()
     return made
+
+
+@cache
+def real(source: Path) -> dict[str, Any]:
+    """The JSON files of a real run."""
+    return {part: json.loads((source / f"benchmark_{part}.json").read_bytes()) for part in PARTS}
+
+
+def write_run(tree: Path, source: Path, database: Path, requests: int, repeats: int, number: int) -> Path:
+    """Write one run with numbers that follow from its own; returns its folder."""
+    args, summary, percentiles = real(source).values()
+    test, repeat = divmod(number, repeats)
+    run = tree / f"p{test}_n{requests}_dp_short" / f"20260101_{repeat:06}" / MODEL
+    run.mkdir(parents=True)
+    factor = random.Random(number).uniform(0.8, 1.2)
+    counted = ("total requests", "succeed requests", "success requests", "stream requests")
+    own = vary(summary, factor)
+    own |= {key: requests for key in summary if key.lower() in counted}
+    own |= {key: test + 1 for key in summary if key in ("Concurrency", "Number of concurrency")}
+    contents = (args | {"model": MODEL, "number": requests, "parallel": test + 1}, own, vary(percentiles, factor))
+    for part, content in zip(PARTS, contents, strict=True):
+        (run / f"benchmark_{part}.json").write_text(json.dumps(content, indent=4))
+    shutil.copyfile(database, run / "benchmark_data.db")
+    return run
 
 
 def main() -> None:
@@ -126,8 +133,10 @@ def main() -> None:
     parser.add_argument("--release", choices=RELEASES, default="1.4.0", help="whose files (default: 1.4.0)")
     parser.add_argument("--requests", type=int, default=20, help="requests of each run (default: 20)")
     parser.add_argument("--reply", type=int, default=1000, help="bytes of each reply (default: 1000)")
+    parser.add_argument("--repeats-of-a-test", type=int, default=5, help="runs of each test (default: 5)")
     options = parser.parse_args()
-    made = make_tree(options.tree, options.runs, options.release, options.requests, options.reply)
+    shape = (options.release, options.requests, options.reply, options.repeats_of_a_test)
+    made = make_tree(options.tree, options.runs, *shape)
     print(f"{len(made)} runs below {options.tree}", file=sys.stderr)
 
 
