@@ -30,6 +30,7 @@ from evalscope_summary.columns import (
 from evalscope_summary.layouts import PROBLEM_COLUMNS, STATISTIC_MEANINGS
 from evalscope_summary.problems import CODES
 from evalscope_summary.readers import READERS
+from evalscope_summary.readers.base import Reader
 from evalscope_summary.settings import schema
 from packaging.requirements import Requirement
 
@@ -45,6 +46,8 @@ EXCERPTS = {
 """The columns of each table that the READMEs show."""
 
 EXCERPT_ROWS = 5
+
+_SHOWN_PERCENT = 90
 
 
 _PYTHON = "3.13"
@@ -240,7 +243,7 @@ def columns_document() -> dict[str, str]:
                     column.type,
                     column.unit,
                     column.description,
-                    dictionary.source(column),
+                    dictionary.source_in(READERS[0], column),
                     column.recomputed or ("empty" if column.name in PERFORMANCE else "the same"),
                 )
                 for column in STANDARD
@@ -254,7 +257,7 @@ def columns_document() -> dict[str, str]:
                     f"`{{P}}p_{metric.suffix}`",
                     metric.unit,
                     metric.description,
-                    dictionary.source(BY_NAME[PERCENTILE_COLUMNS[PERCENTS[0], metric.name]]),
+                    dictionary.source_in(READERS[0], BY_NAME[PERCENTILE_COLUMNS[PERCENTS[0], metric.name]]),
                     metric.recomputed,
                 )
                 for metric in (*PERCENTILE_METRICS, *FURTHER_METRICS)
@@ -269,14 +272,53 @@ def columns_document() -> dict[str, str]:
             "metric | since | change | measured",
             (
                 (definition.name, change.release, change.change, "yes" if change.measured else "")
-                for definition, change in dictionary.breaks()
+                for reader, definition, change in dictionary.breaks()
+                if reader is READERS[0]
             ),
         ),
         "arguments": table(
             "argument | default",
-            ((f"`{name}`", default) for reader in READERS for name, default in reader.workload_arguments.items()),
+            ((f"`{name}`", default) for name, default in READERS[0].workload_arguments.items()),
         ),
     }
+
+
+def tools_document() -> dict[str, str]:
+    """The tables of docs/tools.md: of every tool but the first, which docs/columns.md is about."""
+    others = READERS[1:]
+    return {
+        "tools": table(
+            "`tool` | its files | request rows",
+            (
+                (f"`{reader.name}`", ", ".join(f"`*{ending}`" for ending in reader.endings), reader.rows_file)
+                for reader in others
+            ),
+        ),
+        "differences": table(
+            "tool | about | what it means | where",
+            (
+                (f"`{reader.name}`", one.metric, one.meaning, one.basis)
+                for reader in others
+                for one in reader.differences
+            ),
+        ),
+        "keys": "\n\n".join(f"### {reader.name}\n\n{_keys_of(reader)}" for reader in others),
+        "arguments": table(
+            "tool | argument | default",
+            (
+                (f"`{reader.name}`", f"`{name}`", default)
+                for reader in others
+                for name, default in reader.workload_arguments.items()
+            ),
+        ),
+    }
+
+
+def _keys_of(reader: Reader) -> str:
+    """Where a tool's cells come from; of percentiles, P90 stands for all."""
+    shown = [column for column in STANDARD if not column.metric or column.percent == _SHOWN_PERCENT]
+    rows = [(f"`{column.name}`", dictionary.source_in(reader, column)) for column in shown]
+    return table("column | from", [row for row in rows if row[1]])
 
 
 def between_markers(name: str, content: str) -> Callable[[str], str]:
@@ -307,6 +349,7 @@ def main() -> None:
         ("config/README.md", between_markers("keys", keys_table())),
         ("config/config.yaml", lambda _: configuration()),
         *(("docs/columns.md", between_markers(name, content)) for name, content in columns_document().items()),
+        *(("docs/tools.md", between_markers(name, content)) for name, content in tools_document().items()),
         *((file, lambda _, file=file: environment(file)) for file in ENVIRONMENTS),
     ]
     stale = []

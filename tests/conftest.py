@@ -559,3 +559,12 @@ def rows_of(table: Path) -> Sequence[dict[str, str]]:
     """The rows of a CSV table."""
     with open(table, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def records(root: Path) -> dict[str, Record]:
+    """Run → its record with all that can be computed, of everything below a folder."""
+    found = {}
+    for path, (names, signature) in sorted(discover(str(root)).sources.items()):
+        for record in read_source(str(root), path, names, signature, {"filled", "recomputed"}):
+            found[record.run] = record
+    return found

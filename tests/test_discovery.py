@@ -117,11 +117,18 @@ def test_what_is_no_regular_file_has_an_empty_signature(tmp_path: Path) -> None:
     assert [signature[name] for name in (formats.ARGS, formats.PERCENTILE, formats.DATABASE)] == [[], [], []]
 
 
-@pytest.mark.parametrize("name", [".hidden", ".snakemake", "wandb", "swanlab", "aiperf"])
+@pytest.mark.parametrize("name", [".hidden", ".snakemake", "wandb", "swanlab"])
 def test_hidden_folders_and_those_of_other_tools_are_not_entered(tmp_path: Path, name: str) -> None:
     put(tmp_path / "cfg" / name / "m")
     put(tmp_path / "cfg" / "m" / name)
     assert found(tmp_path) == []
+
+
+def test_what_an_agentx_level_is_made_of_is_not_entered(tmp_path: Path) -> None:
+    put(tmp_path / "agentx" / "parallel_2", formats.AGENTX)
+    put(tmp_path / "agentx" / "parallel_2" / "aiperf" / "m")
+    put(tmp_path / "agentx" / "aiperf" / "m")
+    assert found(tmp_path) == ["agentx/aiperf/m"]
 
 
 @pytest.mark.parametrize("name", ["wandb2", "Wandb", "my-aiperf", "x.hidden"])

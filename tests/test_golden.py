@@ -9,9 +9,10 @@ import pytest
 from evalscope_summary import discovery
 from evalscope_summary.layouts import raw_columns
 from evalscope_summary.readers import releases
+from evalscope_summary.readers.base import Signature
 from evalscope_summary.readers.evalscope import database, formats, percentiles
-from evalscope_summary.readers.evalscope.read import read_run
 from evalscope_summary.record import Record
+from evalscope_summary.records import read_source
 from evalscope_summary.settings import complete
 from evalscope_summary.tables.assembling import assemble
 
@@ -27,7 +28,9 @@ each_run = pytest.mark.parametrize(
 
 
 def read(tree: Path, run: str, fill: bool = True) -> Record:
-    return read_run(tree, run, [file.name for file in (tree / run).iterdir()], {"filled"} if fill else set())
+    present: Signature = {file.name: [] for file in (tree / run).iterdir()}
+    (record,) = read_source(str(tree), run, ["evalscope"], present, {"filled"} if fill else set())
+    return record
 
 
 def release_of(tree: Path) -> str:

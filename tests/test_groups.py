@@ -119,7 +119,7 @@ def digests(**args: Any) -> dict[str, str]:
 
 
 def entry(run: str, **args: Any) -> Entry:
-    return Entry({"run": run}, frozenset(), None, "", digests(**args))
+    return Entry({"run": run, "tool": "evalscope"}, frozenset(), None, "", digests(**args))
 
 
 CHAT = {"url": "http://host/v1/chat/completions"}
@@ -196,6 +196,7 @@ def real(release: str, scenario: str = "single") -> Record:
     tree = RUNS / release / scenario / "results"
     run = min(discovery.discover(str(tree)).sources)
     record = read_run(tree, run, [file.name for file in (tree / run).iterdir()], {"filled", "recomputed"})
+    record.common.values["tool"] = "evalscope"
     record.common.values["run"] = f"{release}/{record.values['run']}"  # so that runs of all releases are told apart
     return record
 

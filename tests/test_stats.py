@@ -44,8 +44,8 @@ def statistics(rows: Iterable[Row], which: str, group_by: Sequence[str], **more:
 # --- columns ---
 
 
-def test_standard_has_358_columns_and_all_678() -> None:
-    for which, count in (("standard", 358), ("all", 678)):
+def test_standard_has_359_columns_and_all_679() -> None:
+    for which, count in (("standard", 359), ("all", 679)):
         names = [column.name for column in stats_columns(which)]
         assert len(names) == len(set(names)) == count
 
@@ -54,9 +54,9 @@ def test_columns_begin_and_end_with_labels() -> None:
     names = [column.name for column in stats_columns("standard")]
     assert names[:6] == ["config", "count", "model", "parallel", "prompt_length", "max_tokens"]
     assert names[6:10] == [f"output_throughput_{statistic}" for statistic in ("avg", "std", "min", "max")]
-    assert names[-12:] == [
+    assert names[-13:] == [
         *("rate", "number", "name", "max_tokens_low", "min_tokens", "api", "dataset", "dataset_file"),
-        *("min_prompt_length", "max_prompt_length", "prefix_length", "stream"),
+        *("min_prompt_length", "max_prompt_length", "prefix_length", "stream", "tool"),
     ]
 
 
@@ -78,7 +78,7 @@ def test_metrics_are_in_the_agreed_order() -> None:
 def test_all_adds_the_further_percentiles_at_the_end_of_the_metrics() -> None:
     standard, further = metric_columns("standard"), metric_columns("all")
     assert further[: len(standard)] == standard
-    assert [column.name for column in further[len(standard) :]] == [c.name for c in raw_columns("all")[109:]]
+    assert [column.name for column in further[len(standard) :]] == [c.name for c in raw_columns("all")[111:]]
 
 
 def test_every_statistic_is_a_float_in_the_unit_of_its_metric() -> None:
@@ -92,7 +92,7 @@ def test_every_statistic_is_a_float_in_the_unit_of_its_metric() -> None:
 def test_every_label_that_can_group_is_a_column() -> None:
     names = {column.name for column in stats_columns("standard")}
     assert set(GROUP_LABELS) <= names
-    assert len(set(GROUP_LABELS)) == len(GROUP_LABELS) == 17
+    assert len(set(GROUP_LABELS)) == len(GROUP_LABELS) == 18
 
 
 def test_rows_have_no_other_columns() -> None:

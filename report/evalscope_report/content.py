@@ -113,7 +113,7 @@ def _groups(runs: pd.DataFrame, settings: Mapping[str, Any]) -> tuple[list[int],
 def _breaks(columns: Sequence[Column], recomputed: bool) -> tuple[list[tuple[str, str, str]], dict[str, list[int]]]:
     """The breaks (release, metric, change) that matter here, oldest first, and column → the indices of its own."""
     known = sorted(
-        ((definition, change) for definition, change in dictionary.breaks() if change.measured or not recomputed),
+        ((definition, change) for _, definition, change in dictionary.breaks() if change.measured or not recomputed),
         key=lambda known: release(known[1].release),
     )
     of_column = {

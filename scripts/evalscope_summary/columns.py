@@ -137,7 +137,7 @@ def _performance(name: str, unit: str, description: str, recomputed: str = "", g
 STANDARD: tuple[Column, ...] = (
     Column("timestamp", "text", "", "start of the test, local time of the client (YYYYMMDD_HHMMSS)", "place"),
     Column("config", "text", "", "folders between the results tree and the timestamp", "label"),
-    Column("model", "text", "", "model as given to evalscope", "label"),
+    Column("model", "text", "", "model as given to the tool", "label"),
     Column("parallel", "integer", "requests", "concurrency; empty for an open loop", "label"),
     Column("prompt_length", "text", "", "`long`, `medium` or `short`: from the prompt, else from names", "label"),
     Column("max_tokens", "integer", "tokens", "limit of output tokens (of a range, the upper bound)", "label"),
@@ -200,13 +200,13 @@ STANDARD: tuple[Column, ...] = (
     Column("max_gpu_memory", "float", "GiB", "largest peak GPU memory of the client process", "memory"),
     Column("min_gpu_memory", "float", "GiB", "smallest peak GPU memory of the client process", "memory"),
     *_percentiles(PERCENTS, PERCENTILE_METRICS),
-    Column("name", "text", "", "`--alias`, else `--name`", "label"),
+    Column("name", "text", "", "name that was given to the test", "label"),
     Column("number", "integer", "requests", "requests asked for (multi-turn from 1.7.0: conversations)", "label"),
     Column("rate", "float", "req/s", "request rate asked for; empty if unlimited", "label"),
     Column("max_tokens_low", "integer", "tokens", "lower bound where `max_tokens` is a range", "label"),
     Column("min_tokens", "integer", "tokens", "lower limit of output tokens", "label"),
-    Column("api", "text", "", "evalscope's API plugin", "label"),
-    Column("dataset", "text", "", "evalscope's dataset plugin", "label"),
+    Column("api", "text", "", "what was called: API plugin, backend or endpoint", "label"),
+    Column("dataset", "text", "", "kind of data set, as the tool calls it", "label"),
     Column("dataset_file", "text", "", "last component of the dataset's path", "label"),
     Column(
         "min_prompt_length", "integer", "tokens", "lower limit of the prompt (characters without a tokenizer)", "label"
@@ -241,7 +241,9 @@ STANDARD: tuple[Column, ...] = (
     ),
     Column("evalscope_at_least", "text", "", "lowest evalscope release that can have written the run", "place"),
     Column("evalscope_below", "text", "", "lowest later release that can't have; empty: none known", "place"),
-    Column("run", "text", "", "path of the run folder below the results tree", "place"),
+    Column("run", "text", "", "path of the run below the results tree; `#index` of those that share a file", "place"),
+    Column("tool", "text", "", "tool that made the load: `evalscope`, `vllm`, …", "label"),
+    Column("tool_version", "text", "", "its release, where its files say it", "place"),
 )
 
 FURTHER: tuple[Column, ...] = (
@@ -275,6 +277,7 @@ GROUP_LABELS = (
     "max_prompt_length",
     "prefix_length",
     "stream",
+    "tool",
 )
 """The label columns that runs can be grouped by, in the default order of `group_by`."""
 

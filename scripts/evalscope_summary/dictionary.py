@@ -5,6 +5,7 @@ from functools import cache
 
 from .columns import BY_NAME, Column
 from .readers import READERS
+from .readers.base import Reader
 from .readers.releases import Break, Definition, release
 
 
@@ -17,21 +18,29 @@ def source(column: Column) -> str:
     """Where the cells of a column come from: the files and keys of each tool, or what the tables make it of."""
     if BY_NAME.get(column.name) is not column:
         return column.origin
-    named = {name: text for name, origins in _origins().items() if (text := origins.get(column.name))}
-    return "; ".join(named.values() if len(READERS) == 1 else (f"{name}: {text}" for name, text in named.items()))
+    return "; ".join(f"{reader.name}: {text}" for reader in READERS if (text := source_in(reader, column)))
 
 
-def breaks() -> Iterator[tuple[Definition, Break]]:
-    """All releases that changed what a metric means, with the metric; tool by tool."""
+def source_in(reader: Reader, column: Column) -> str:
+    """Where the cells of a column of `summary_raw` come from in the files of one tool; empty if it has none."""
+    return _origins()[reader.name].get(column.name, "")
+
+
+def breaks() -> Iterator[tuple[Reader, Definition, Break]]:
+    """All releases that changed what a metric means, with the tool and the metric."""
     return (
-        (definition, change) for reader in READERS for definition in reader.definitions for change in definition.breaks
+        (reader, definition, change)
+        for reader in READERS
+        for definition in reader.definitions
+        for change in definition.breaks
     )
 
 
 def changes(column: Column) -> str:
     """The releases that changed what is reported in a column, oldest first; empty if none did."""
-    own = [change for definition, change in breaks() if definition.covers(column.name, column.metric)]
-    return "; ".join(f"{b.release}: {b.change}" for b in sorted(own, key=lambda change: release(change.release)))
+    own = [(reader, change) for reader, definition, change in breaks() if definition.covers(column.name, column.metric)]
+    own.sort(key=lambda found: (found[0].name, release(found[1].release)))
+    return "; ".join(f"{reader.name} {change.release}: {change.change}" for reader, change in own)
 
 
 def described(column: Column, metrics: str = "reported") -> dict[str, str]:
@@ -42,14 +51,10 @@ def described(column: Column, metrics: str = "reported") -> dict[str, str]:
         metrics: the setting that the table was made with.
     """
     if metrics == "recomputed" and column.role == "performance":
-        origin = " or ".join(reader.rows_file for reader in READERS) if column.recomputed else ""
+        origin = "; ".join(f"{reader.name}: {reader.rows_file}" for reader in READERS) if column.recomputed else ""
         definition = column.recomputed or "not derivable from the request rows: always empty"
     else:
         origin = source(column)
         changed = changes(column)
-        definition = (
-            f"as {' or '.join(reader.name for reader in READERS)} reported it; changed in {changed}"
-            if changed
-            else column.description
-        )
+        definition = f"as the tool reported it; changed in {changed}" if changed else column.description
     return {"unit": column.unit, "description": column.description, "source": origin, "definition": definition}

@@ -103,7 +103,10 @@ class _Walk:
         real_root = os.path.realpath(root)
         self.own = frozenset(os.path.relpath(os.path.realpath(path), real_root) for path in own)
         self.progress = progress or Progress("")
-        self.readers = readers
+        self.readers = [reader for reader in readers if not reader.endings]
+        self.of_files = [reader for reader in readers if reader.endings]
+        self.endings = tuple({ending for reader in self.of_files for ending in reader.endings})
+        self.known = frozenset[str]().union(*(reader.known_files for reader in readers))
         self.foreign = frozenset[str]().union(*(reader.foreign_folders for reader in readers))
         self.tree = Tree()
         self.unless_below: list[Trace] = []
@@ -144,18 +147,30 @@ class _Walk:
             message = f"the folder can't be listed: {error.strerror}; what is in it is missing from the tables"
             self.note(path, "incomplete", "", message)
             return []
-        listing = Listing(path, entries.keys())
         for reader in self.readers:
-            for claimed in reader.sources(listing):
-                if isinstance(claimed, Source):
-                    self.claim(reader.name, claimed, entries)
-                    for name in claimed.files:
-                        folders.pop(name, None)  # one that is called like a file
-                elif claimed.unless_below:
-                    self.unless_below.append(claimed)
-                else:
-                    self.note(path, claimed.code, claimed.file, claimed.message)
+            self.ask(reader, Listing(path, entries.keys()), entries, folders)
+        endings, known = self.endings, self.known
+        if files := [name for name in entries if name.endswith(endings) and name not in known]:
+            for reader in self.of_files:
+                if own := frozenset(name for name in files if name.endswith(reader.endings)):
+                    self.ask(reader, Listing(path, own), entries, folders)
         return list(folders.values())
+
+    def ask(
+        self, reader: Reader, listing: Listing, entries: Mapping[str, os.DirEntry[str]], folders: dict[str, str]
+    ) -> None:
+        """Note what a reader says that a folder holds; what is called like a file of its is not entered."""
+        for claimed in reader.sources(listing):
+            for name in claimed.foreign:
+                folders.pop(name, None)
+            if isinstance(claimed, Source):
+                self.claim(reader.name, claimed, entries)
+                for name in claimed.files:
+                    folders.pop(name, None)
+            elif claimed.unless_below:
+                self.unless_below.append(claimed)
+            else:
+                self.note(listing.path, claimed.code, claimed.file, claimed.message)
 
     def claim(self, reader: str, source: Source, entries: Mapping[str, os.DirEntry[str]]) -> None:
         """Note a source; several readers may claim one, and only reading it shows whose it is."""

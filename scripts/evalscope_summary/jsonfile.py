@@ -67,22 +67,26 @@ def _decode(data: bytes) -> str:
         return data.decode("gb18030")
 
 
-def read_bytes(path: str) -> bytes:
+def read_bytes(path: str, largest: int = LARGEST) -> bytes:
     """The bytes of a regular file, for which one call nearly always is enough.
 
+    Args:
+        path: of the file.
+        largest: bytes that it may have.
+
     Raises:
-        OSError: it can't be opened, is no regular file (EINVAL), or is larger than `LARGEST` (EFBIG).
+        OSError: it can't be opened, is no regular file (EINVAL), or is larger than that (EFBIG).
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a FIFO would wait for a writer
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)
-        data = os.read(descriptor, min(status.st_size, LARGEST) + 1)
-        while len(data) != status.st_size and len(data) <= LARGEST and (more := os.read(descriptor, 2**20)):
+        data = os.read(descriptor, min(status.st_size, largest) + 1)
+        while len(data) != status.st_size and len(data) <= largest and (more := os.read(descriptor, 2**20)):
             data += more
-        if len(data) > LARGEST:
-            raise OSError(errno.EFBIG, f"it is larger than {LARGEST >> 20} MiB, and evalscope's are below 1 MiB", path)
+        if len(data) > largest:
+            raise OSError(errno.EFBIG, f"it is larger than {largest >> 20} MiB", path)
         return data
     finally:
         os.close(descriptor)

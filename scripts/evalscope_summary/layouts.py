@@ -83,7 +83,7 @@ def raw_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_raw`, in order.
 
     Args:
-        settings: `columns` (`standard`: 109, `all`: 189) and `label_pattern` (its columns stand after `run`).
+        settings: `columns` (`standard`: 111, `all`: 191) and `label_pattern` (its columns stand after those).
     """
     added = pattern_columns(settings["label_pattern"])
     return (*STANDARD, *added, *(FURTHER if settings["columns"] == "all" else ()))

@@ -14,9 +14,10 @@ CODES = {
     "counts-disagree": "succeeded + failed are not the requests, or the database holds another number",
     "percentiles-disagree": "the request rows give other percentiles than the file",
     "corrected-throughput": "the tool divided by the wrong time; corrected, its values are in the message",
+    "no-request-rows": "the tool kept no row of each request, so that nothing can be recomputed",
     "value-out-of-range": "a metric that is negative, no number or infinite: the cell is empty",
     "duplicate-run": "the same bytes as another run: perhaps a copy; both stay",
-    "mixed-definitions": "a group averages runs from before and after a release that changed what a metric means",
+    "mixed-definitions": "a group averages runs of several tools, or of releases that give a metric different meanings",
     "mixed-arguments": "a group averages runs that differ in an argument that changes the workload and is in no label",
 }
 """Code → what it means, for the documentation."""

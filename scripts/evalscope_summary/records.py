@@ -98,6 +98,9 @@ def read_source(
     if len(found) > 1:
         message = f"it can be read as results of {' and of '.join(name for name, _ in found)}; it is left out"
         return [_skipped(path, "unknown-format", message)]
+    for name, records in found:
+        for record in records:
+            record.common.values.setdefault("tool", name)
     return [record for _, records in found for record in records]
 
 

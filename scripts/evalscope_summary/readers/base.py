@@ -41,10 +41,12 @@ class Source:
     Attributes:
         path: of the folder or the file, below the tree.
         files: names of the files in the folder that it is read from; their sizes and times are its signature.
+        foreign: names of folders beside them that are not entered, as what is in them is in these files.
     """
 
     path: str
     files: Collection[str]
+    foreign: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Trace:
         file: that shows it.
         message: what was found, and what to do.
         unless_below: it is no problem if anything else is found in this folder or below it.
+        foreign: names of folders in it that are not entered.
     """
 
     path: str
@@ -64,6 +67,22 @@ class Trace:
     file: str
     message: str
     unless_below: bool = False
+    foreign: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a tool means by a metric, where evalscope's newest release means something else.
+
+    Attributes:
+        metric: what is concerned: a column, or words.
+        meaning: what the tool does.
+        basis: where that is seen: releases, and whether their source says it or the files of real runs show it.
+    """
+
+    metric: str
+    meaning: str
+    basis: str
 
 
 class Reader(ABC):
@@ -73,18 +92,25 @@ class Reader(ABC):
         name: of the tool; names its records.
         arguments_file: where its users find what a test was asked to do.
         rows_file: where its request rows are.
+        endings: of the names of its files; it is asked about folders that have such files, and about these files alone.
+            Without any it is asked about every folder, and about all that is in it.
+        known_files: names of files that no other tool writes: nobody else is asked about them.
         foreign_folders: names of folders inside its results that belong to others, and are not entered.
         workload_arguments: the names in `Record.arguments`, in the order in which messages name them, with their
             defaults in words.
         definitions: where runs of its releases don't compare.
+        differences: what it means by a metric that other tools have too, for the documentation.
     """
 
     name: str
     arguments_file: str
     rows_file: str
+    endings: tuple[str, ...] = ()
+    known_files: AbstractSet[str] = frozenset()
     foreign_folders: AbstractSet[str] = frozenset()
     workload_arguments: Mapping[str, str] = MappingProxyType({})
     definitions: Sequence[Definition] = ()
+    differences: Sequence[Difference] = ()
 
     @abstractmethod
     def sources(self, listing: Listing) -> Iterator[Source | Trace]:

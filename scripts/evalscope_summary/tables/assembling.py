@@ -127,7 +127,7 @@ def merge(parts: Iterable[Merged]) -> Merged:
         run = entry.labels["run"] or ""
         original = first.setdefault(entry.fingerprint, run)
         if original != run:
-            message = f"args, summary and percentiles are the same bytes as those of {original!r}: one may be a copy"
+            message = f"its files are the same bytes as those of {original!r}: one may be a copy"
             problems.append(Problem("warning", "duplicate-run", run, "", message))
     return Merged(made, problems)
 

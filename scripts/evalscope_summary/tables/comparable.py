@@ -55,27 +55,43 @@ def mixed_definitions(rows: Sequence[Row], recomputed: bool) -> Problem | None:
     return Problem("warning", "mixed-definitions", rows[0].get("run") or "", "", message)
 
 
+def mixed_tools(rows: Sequence[Row], recomputed: bool) -> Problem | None:
+    """The warning that a group's runs are of several tools, which `group_by` leaves together.
+
+    Args:
+        rows: runs that are averaged.
+        recomputed: the metrics come from the request rows.
+    """
+    tools = sorted({row["tool"] for row in rows if row.get("tool")})
+    if len(tools) < 2:
+        return None
+    advice = "what the clients measured differs" if recomputed else "see docs/tools.md for what each of them means"
+    message = (
+        f"its group of {len(rows)} runs mixes results of {' and '.join(tools)}: the averages mix what they define, and"
+        f" measure, differently; {advice}, or have `tool` in `group_by`"
+    )
+    return Problem("warning", "mixed-definitions", rows[0].get("run") or "", "", message)
+
+
 def mixed_arguments(entries: Sequence[Entry]) -> Problem | None:
     """The warning that a group's runs differ in an argument that changes the workload and is in no label.
 
     Args:
-        entries: runs that are averaged.
+        entries: runs of one tool that are averaged.
     """
     own = [entry.arguments for entry in entries]
     if all(digests == own[0] for digests in own):
         return None
-    differing = [
-        (name, reader.arguments_file)
-        for reader in READERS
-        for name in reader.workload_arguments
-        if len({digests.get(name) for digests in own}) > 1
-    ]
-    files = list(dict.fromkeys(file for _, file in differing))
+    tool = entries[0].labels.get("tool")
+    named = next((reader for reader in READERS if reader.name == tool), None)  # None: a reader of the user's own
+    names = named.workload_arguments if named else sorted(set().union(*own))
+    file = named.arguments_file if named else ""
+    differing = [name for name in names if len({digests.get(name) for digests in own}) > 1]
     message = (
-        f"its group of {len(own)} runs differs in {', '.join(name for name, _ in differing)}: the averages mix"
-        f" workloads; see each run's {' or '.join(files)}, and give them folders or names of their own"
+        f"its group of {len(own)} runs differs in {', '.join(differing)}: the averages mix"
+        f" workloads; see each run's {file or 'file'}, and give them folders or names of their own"
     )
-    return Problem("warning", "mixed-arguments", entries[0].labels["run"] or "", files[0], message)
+    return Problem("warning", "mixed-arguments", entries[0].labels["run"] or "", file, message)
 
 
 def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
@@ -86,8 +102,11 @@ def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
         settings: `layouts.GROUP_SETTINGS` and `metrics`.
     """
     windows = {_window(entry) for entry in made.entries}
+    tools = {entry.labels["tool"] for entry in made.entries}
     arguments = {tuple(sorted(entry.arguments.items())) for entry in made.entries}
-    if len(windows) < 2 and len(arguments) < 2:  # as in most trees: no group can be mixed, and pandas is not needed
+    if (
+        len(windows) < 2 and len(arguments) < 2 and len(tools) < 2
+    ):  # as in most trees: no group can be mixed, and pandas is not needed
         return []
     from .frame import frame
     from .groups import groups
@@ -95,12 +114,15 @@ def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
     columns = label_columns(settings)
     labels = frame(columns, ([entry.labels[column.name] for column in columns] for entry in made.entries))
     found = []
+    recomputed = settings["metrics"] == "recomputed"
     for members in groups(labels, settings).repeated():
         own = [made.entries[index] for index in members]
         if len({_window(entry) for entry in own}) > 1:
             rows = [dict.fromkeys(entry.present, True) | entry.labels for entry in own]
-            found.append(mixed_definitions(rows, settings["metrics"] == "recomputed"))
-        found.append(mixed_arguments(own))
+            found.append(mixed_definitions(rows, recomputed))
+        found.append(mixed_tools([entry.labels for entry in own], recomputed))
+        for tool in sorted({entry.labels["tool"] or "" for entry in own}):
+            found.append(mixed_arguments([entry for entry in own if (entry.labels["tool"] or "") == tool]))
     return [problem for problem in found if problem]
 
 

@@ -16,6 +16,7 @@ class Evalscope(Reader):
     """See `base.Reader`; a source is the folder of a run."""
 
     name = "evalscope"
+    known_files = formats.KNOWN_FILES
     foreign_folders = formats.FOREIGN_FOLDERS
     workload_arguments = MappingProxyType(
         {
@@ -34,7 +35,7 @@ class Evalscope(Reader):
             yield Source(path, files & formats.SOURCES)
         elif formats.AGENTX in files:
             message = "AgentX scenarios have other metrics, which these tables have no columns for"
-            yield Trace(path, "unknown-format", formats.AGENTX, message)
+            yield Trace(path, "unknown-format", formats.AGENTX, message, foreign=formats.AGENTX_FOREIGN)
         elif path and formats.is_level(listing.name):
             message = "the folder of a load level without any result: the test was stopped, or goes on; run it again"
             yield Trace(path, "incomplete", formats.SUMMARY, message)

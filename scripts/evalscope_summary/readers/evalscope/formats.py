@@ -37,8 +37,15 @@ SOURCES = frozenset(SOURCE_FILES)
 LOG = "benchmark.log"  # in the parent of the levels, or beside a single run (>= 0.8.0)
 AGENTX = "agentx_summary.json"  # AgentX scenarios (>= 1.12.0) have no benchmark_* files
 
-FOREIGN_FOLDERS = frozenset({"wandb", "swanlab", "aiperf"})
+_OTHER_FILES = "agentx_sweep_summary progress sla_summary speed_benchmark trace_summary workload_throughput"
+KNOWN_FILES = SOURCES | {AGENTX, *(f"{name}.json" for name in (*_OTHER_FILES.split(), "workload_timeline"))}
+"""What evalscope writes: no file of another tool is called so."""
+
+FOREIGN_FOLDERS = frozenset({"wandb", "swanlab"})
 """Folders of other tools inside a results tree, not entered (hidden folders are not entered either)."""
+
+AGENTX_FOREIGN = ("aiperf",)
+"""Folders of an AgentX level, which are a run of another tool that the level is made of."""
 
 TIMESTAMP = re.compile(r"[0-9]{8}_[0-9]{6}")
 LEVEL = re.compile(r"(?:parallel_-?[0-9]+|rate_-?[0-9]+(?:\.[0-9]+)?)_number_[0-9]+")

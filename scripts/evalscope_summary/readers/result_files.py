@@ -1,0 +1,328 @@
+"""What readers have in common whose runs are in JSON files of any name: which files are theirs, one or several runs in
+a file, and how the keys of a run become a record. A reader adds its tables of keys, and what is only its own."""
+
+import errno
+import hashlib
+import json
+import os
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from functools import cache
+from typing import Any, NamedTuple
+
+from .. import jsonfile
+from ..bounded import Failure
+from ..columns import BY_NAME, PERFORMANCE
+from ..problems import storable
+from ..record import Part, Record, Values, Wanted
+from .base import Listing, Reader, Source
+from .cells import Checked
+
+LARGEST = 2**27
+"""Bytes of the largest file that is read. With all request rows in it, it holds some 100,000 requests."""
+
+BEGINNING = 2**16
+"""Bytes at the beginning of a file that show whose it is."""
+
+_MANY = 2**23  # values of a file: more would not fit into the memory that reading it may take
+_TIMESTAMP = re.compile(r"[0-9]{8}[_-][0-9]{6}")
+
+
+class Key(NamedTuple):
+    """Where a tool has a value.
+
+    Attributes:
+        path: keys of objects and indices of lists, separated by dots.
+        divisor: what the value is divided by to be in the column's unit.
+    """
+
+    path: str
+    divisor: float = 1.0
+
+    def described(self) -> str:
+        """It as the documentation shows it."""
+        return f"`{self.path}`{f' / {self.divisor:g}' if self.divisor != 1 else ''}"
+
+
+Keys = Mapping[str, tuple[Key, ...]]
+"""Column → where its value is, newest spelling first."""
+
+
+class Document(NamedTuple):
+    """What a file holds of one run.
+
+    Attributes:
+        run: its name in the tables.
+        path: of the file below the tree.
+        content: the JSON object.
+        data: the bytes that it was parsed from.
+    """
+
+    run: str
+    path: str
+    content: dict[str, Any]
+    data: bytes
+
+
+class ResultFiles(Reader):
+    """A reader whose sources are files.
+
+    Attributes:
+        marks: what the beginning of every one of its files has. Others are left alone after a look at it.
+        names: of files that only this tool calls so: what can't be read in one is a problem, while any other file may
+            be anybody's.
+        indexed: runs are always numbered, as further ones are appended to their file.
+    """
+
+    marks: re.Pattern[bytes]
+    names: re.Pattern[str] = re.compile(r"(?!)")
+    indexed = False
+
+    def sources(self, listing: Listing) -> Iterator[Source]:
+        """Every file with one of its endings: what it holds shows whose it is."""
+        folder = f"{listing.path}/" if listing.path else ""
+        return (Source(f"{folder}{name}", (name,)) for name in listing.names if self.may_be_own(name))
+
+    def may_be_own(self, name: str) -> bool:
+        """Whether a file may hold runs of the tool, by its name."""
+        return True
+
+    def files(self, path: str) -> Collection[str]:
+        """The file itself."""
+        return (os.path.basename(path),)
+
+    def folder(self, path: str) -> str:
+        """The folder that the file is in."""
+        return os.path.dirname(path)
+
+    @abstractmethod
+    def is_run(self, content: Mapping[str, Any]) -> bool:
+        """Whether an object in a file is one that this tool wrote of a run."""
+
+    def stopped(self, content: Mapping[str, Any]) -> bool:
+        """Whether an object is what this tool writes of a run that came to nothing."""
+        return False
+
+    @abstractmethod
+    def record(self, found: Document, wanted: AbstractSet[Wanted]) -> Record:
+        """The record of a run.
+
+        Args:
+            found: of the run.
+            wanted: what to compute from the request rows; nothing where computing it ended the process before.
+        """
+
+    def documents(self, path: str, data: bytes) -> Iterator[Document | Record]:
+        """The runs in a file, and the records of those that can't be read; nothing if there are none of this tool.
+
+        Args:
+            path: of the file below the tree.
+            data: its bytes.
+        """
+        try:
+            whole = _parsed(data)
+        except ValueError as error:
+            yield from self.lines(path, data, error)
+            return
+        if isinstance(whole, dict):
+            yield from self.found(f"{path}#0" if self.indexed else path, path, whole, data)
+
+    def found(self, run: str, path: str, content: dict[str, Any], data: bytes) -> Iterator[Document | Record]:
+        """An object of a file, if it is one of a run of this tool."""
+        if self.is_run(content):
+            yield Document(run, path, content, data)
+        elif self.stopped(content):
+            yield self.unreadable(path, "the test was stopped by an error, which it names", run, "incomplete")
+
+    def lines(self, path: str, data: bytes, error: ValueError) -> Iterator[Document | Record]:
+        """As `documents`, of a file with an object in each line, the runs of which are numbered.
+
+        Args:
+            path: of the file below the tree.
+            data: its bytes.
+            error: why it is not one object.
+        """
+        found: list[Document | Record] = []
+        damaged = False
+        for index, line in enumerate(filter(bytes.strip, data.split(b"\n"))):
+            run = f"{path}#{index}"
+            try:
+                content = _parsed(line)
+            except ValueError:
+                damaged = True
+                found.append(self.unreadable(path, "it is cut off, or damaged", run))
+                continue
+            if isinstance(content, dict):
+                found += self.found(run, path, content, line)
+        if any(isinstance(one, Document) for one in found):
+            yield from found
+        elif damaged:
+            yield self.unreadable(path, str(error))
+
+    def read(
+        self,
+        root: str,
+        path: str,
+        present: Collection[str],
+        wanted: AbstractSet[Wanted],
+        failure: Failure | None = None,
+    ) -> list[Record]:
+        """See `base.Reader`. JSON of others gives no record, and no problem."""
+        is_own = self.names.fullmatch(os.path.basename(path))
+        try:
+            data = _beginning(f"{root}/{path}")
+            if not self.marks.search(data):
+                return [self.unreadable(path, "it is empty, or damaged")] if is_own else []
+            if len(data) == BEGINNING:
+                data = jsonfile.read_bytes(f"{root}/{path}", LARGEST)
+        except OSError as error:
+            if not is_own and not jsonfile.is_passing(error) and error.errno != errno.EFBIG:  # its beginning is its own
+                return []
+            record = self.unreadable(path, f"it can't be read: {error.strerror}")
+            record.passing |= jsonfile.is_passing(error)
+            if jsonfile.is_denied(error):
+                record.denied.append(os.path.basename(path))
+            return [record]
+        found = list(self.documents(path, data))
+        if not found and is_own:
+            return [self.unreadable(path, "it holds no results of a run", code="unknown-format")]
+        asked: AbstractSet[Wanted] = frozenset() if failure else wanted
+        records = [one if isinstance(one, Record) else self._record(one, asked) for one in found]
+        if failure:
+            for record in records:
+                message = f"reading its request rows {failure.message}; the cells that would come from them stay empty"
+                record.note("warning", "unreadable-json", os.path.basename(path), message)
+                record.passing |= failure.passing
+                for part in wanted:
+                    record.derived.setdefault(part, Part())
+        return records
+
+    def _record(self, found: Document, wanted: AbstractSet[Wanted]) -> Record:
+        record = self.record(found, wanted)
+        record.fingerprint = hashlib.sha256(found.data.strip()).hexdigest()
+        record.common.values["run"] = storable(found.run)
+        return record
+
+    def unreadable(self, path: str, reason: str, run: str = "", code: str = "unreadable-json") -> Record:
+        """The record of a run that is not in the table."""
+        record = Record(run or path, derived={"filled": Part(), "recomputed": Part()})
+        again = "run the test again" if code == "incomplete" else "copy it again, or run the test again"
+        record.note("skipped", code, os.path.basename(path), f"{reason}; {again}")
+        return record
+
+
+def _beginning(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return os.read(descriptor, BEGINNING)
+    finally:
+        os.close(descriptor)
+
+
+def _parsed(data: bytes) -> Any:
+    if len(data) > 2**20 and sum(map(data.count, (b",", b"[", b"{"))) > _MANY:
+        raise ValueError("it holds more than 8 million values")
+    return jsonfile.parse(data)
+
+
+# --- from keys to cells ----------------------------------------------------------------------------------------------
+
+
+@cache
+def _steps(path: str) -> tuple[str | int, ...]:
+    return tuple(int(step) if step.isdigit() else step for step in path.split("."))
+
+
+def value_at(content: Any, path: str) -> Any:
+    """What lies at a path (see `Key`) in JSON, None if there is nothing."""
+    for step in _steps(path):
+        if isinstance(content, dict):
+            content = content.get(step) if isinstance(step, str) else content.get(str(step))
+        elif isinstance(content, list) and isinstance(step, int) and step < len(content):
+            content = content[step]
+        else:
+            return None
+        if content is None:
+            return None
+    return content
+
+
+def taken(checked: Checked, content: Mapping[str, Any], keys: Keys) -> Values:
+    """The cells that stand at the first of their keys that is there, each by its column's type.
+
+    Durations of 0 are none: tools write 0.0 where there was nothing to average.
+    """
+    values: Values = {}
+    for column, places in keys.items():
+        for key in places:
+            value = value_at(content, key.path)
+            if value is not None:
+                cell = _cell(checked, column, key, value)
+                if cell is not None:
+                    values[column] = cell
+                break
+    return values
+
+
+def _cell(checked: Checked, column: str, key: Key, value: Any) -> Any:
+    made = BY_NAME[column]
+    if made.type == "text":
+        return checked.text(key.path, value)
+    if made.type == "integer":
+        return checked.count(key.path, value)
+    if made.type == "boolean":
+        return value if isinstance(value, bool) else None
+    if made.unit == "s" and value == 0 and value is not False:
+        return None
+    return checked.number(key.path, value, key.divisor)
+
+
+def config_of(path: str, *otherwise: str | None) -> str | None:
+    """The config of a run: the folders between the tree and its file, but those that are only a time.
+
+    Args:
+        path: of the file below the tree.
+        otherwise: names to take in their order where there are no such folders.
+    """
+    folders = [part for part in os.path.dirname(path).split("/") if part and not _TIMESTAMP.fullmatch(part)]
+    return storable("/".join(folders)) or next((name for name in otherwise if name), None)
+
+
+def digest_of(value: Any) -> str:
+    """What stands for a value of an argument in a record."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def finish(record: Record, checked: Checked, applies: Callable[[str], bool] = lambda column: True) -> None:
+    """What holds for the cells of every tool: without a success there is no performance but the duration, and what
+    could not be used is said.
+
+    Args:
+        record: with the counts in its common part, and what the tool reported.
+        checked: what was found unusable.
+        applies: whether a run of its kind can have values in a column.
+    """
+    common = record.common.values
+    succeeded, failed, requests = (common.get(column) for column in ("succeeded", "failed", "requests"))
+    if succeeded == 0:
+        message = "no request succeeded, so the performance cells are empty; look into the log for the reason"
+        record.note("warning", "no-successful-requests", checked.file, message)
+    elif succeeded is not None and failed is not None and requests not in (None, succeeded + failed):
+        message = f"{succeeded} succeeded + {failed} failed requests are not the {requests} requests it counts"
+        record.note("warning", "counts-disagree", checked.file, message)
+    for part in (record.common, record.reported, *record.derived.values()):
+        part.values = {
+            column: value
+            for column, value in part.values.items()
+            if applies(column) and (succeeded != 0 or column not in PERFORMANCE or column == "time_taken")
+        }
+    if checked.unusable:
+        message = f"no usable value for {', '.join(checked.unusable)}: nothing is taken from there"
+        record.note("warning", "value-out-of-range", checked.file, message)
+
+
+def origins_of(*tables: Keys) -> dict[str, str]:
+    """`Reader.origins` of tables of keys."""
+    return {column: " or ".join(key.described() for key in keys) for table in tables for column, keys in table.items()}
