@@ -225,7 +225,7 @@ def test_every_column_is_described(made: Project) -> None:
     raw = {field["name"]: field for field in package["resources"][1]["schema"]["fields"]}
     if metrics == "recomputed":
         assert raw["ttft"]["definition"] == "mean of first_chunk_latency of streamed requests, without 0"
-        assert raw["ttft"]["source"] == "benchmark_data.db"
+        assert raw["ttft"]["source"].startswith("evalscope: benchmark_data.db; vllm: ")
         assert raw["turns"]["definition"].startswith("not derivable")
         assert "ceil(n * 66 / 100)" in raw["66p_latency_"]["definition"]
     else:

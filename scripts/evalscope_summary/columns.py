@@ -37,7 +37,7 @@ class Column:
         metric: for percentile columns the metric's name in `PERCENTILE_METRICS` or `FURTHER_METRICS`, else empty.
         statistic: for statistics which one, else empty.
         of: for statistics the column of `summary_raw`, else empty.
-        origin: for what the tables make themselves, where its cells come from; else empty, and readers know.
+        origin: where its cells come from, for what the tables make themselves; else readers know.
     """
 
     name: str
@@ -242,8 +242,10 @@ STANDARD: tuple[Column, ...] = (
     Column("evalscope_at_least", "text", "", "lowest evalscope release that can have written the run", "place"),
     Column("evalscope_below", "text", "", "lowest later release that can't have; empty: none known", "place"),
     Column("run", "text", "", "path of the run below the results tree; `#index` of those that share a file", "place"),
-    Column("tool", "text", "", "tool that made the load: `evalscope`, `vllm`, …", "label"),
-    Column("tool_version", "text", "", "its release, where its files say it", "place"),
+    Column(
+        "tool", "text", "", "tool that made the load: `evalscope`, `vllm`, …", "label", origin="what its files hold"
+    ),
+    Column("tool_version", "text", "", "its release, where its files say it", "place", origin="the tool's files"),
 )
 
 FURTHER: tuple[Column, ...] = (

@@ -18,12 +18,14 @@ def source(column: Column) -> str:
     """Where the cells of a column come from: the files and keys of each tool, or what the tables make it of."""
     if BY_NAME.get(column.name) is not column:
         return column.origin
-    return "; ".join(f"{reader.name}: {text}" for reader in READERS if (text := source_in(reader, column)))
+    named = {reader.name: text for reader in READERS if (text := source_in(reader, column))}
+    same = len({*named.values()}) == 1 and len(named) == len(READERS)
+    return next(iter(named.values())) if same else "; ".join(f"{name}: {text}" for name, text in named.items())
 
 
 def source_in(reader: Reader, column: Column) -> str:
     """Where the cells of a column of `summary_raw` come from in the files of one tool; empty if it has none."""
-    return _origins()[reader.name].get(column.name, "")
+    return _origins()[reader.name].get(column.name, column.origin)
 
 
 def breaks() -> Iterator[tuple[Reader, Definition, Break]]:
