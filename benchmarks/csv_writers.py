@@ -16,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).parents[1]
 sys.path.insert(0, str(HERE / "scripts"))
 
-from evalscope_summary.columns import stats_columns  # noqa: E402
+from evalscope_summary.layouts import stats_columns  # noqa: E402
 from evalscope_summary.settings import complete  # noqa: E402
 from evalscope_summary.tables.csv import read_csv, write_csv  # noqa: E402
 from evalscope_summary.tables.frame import frame  # noqa: E402

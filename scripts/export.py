@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from evalscope_summary import made
-from evalscope_summary.tables.csv import read_csv
+from evalscope_summary.tables.csv import read_csv_by_parts
 from evalscope_summary.tables.errors import TooLarge, WrongTable
 from evalscope_summary.tables.files import columns_of
 from evalscope_summary.tables.writers import write_table
@@ -20,7 +20,7 @@ def main() -> None:
     options = parser.parse_args()
     _, columns = columns_of(options.source, json.loads(options.settings.read_bytes()))
     try:
-        write_table(options.target, columns, read_csv(options.source, columns))
+        write_table(options.target, columns, read_csv_by_parts(options.source, columns))
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")
     made.note(options.settings)

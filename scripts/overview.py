@@ -10,7 +10,7 @@ from evalscope_summary.jsonfile import write_atomically
 from evalscope_summary.layouts import raw_columns
 from evalscope_summary.tables.csv import read_csv, read_problems, write_csv
 from evalscope_summary.tables.errors import WrongTable
-from evalscope_summary.tables.overview import markdown, overview
+from evalscope_summary.tables.overview import inputs, markdown, overview
 
 
 def main() -> None:
@@ -24,13 +24,14 @@ def main() -> None:
     options = parser.parse_args()
     settings = json.loads(options.settings.read_bytes())
     try:
-        raw = read_csv(options.raw, raw_columns(settings))
+        raw = read_csv(options.raw, raw_columns(settings), inputs(settings))
         problems = read_problems(options.problems)
     except WrongTable as error:
         parser.exit(1, f"{error}\n")
     shown = overview(raw, settings)
     write_csv(options.table, shown.columns, shown.table)
-    write_atomically(options.report, markdown(shown, len(raw), problems, settings["metrics"]).encode())
+    lines = markdown(shown, len(raw), problems, settings["metrics"])
+    write_atomically(options.report, (f"{line}\n".encode() for line in lines))
     made.note(options.settings, [options.table])
 
 

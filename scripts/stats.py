@@ -9,7 +9,7 @@ from evalscope_summary import made
 from evalscope_summary.layouts import raw_columns, stats_columns
 from evalscope_summary.tables.csv import read_csv, write_csv
 from evalscope_summary.tables.errors import WrongTable
-from evalscope_summary.tables.stats import statistics
+from evalscope_summary.tables.stats import statistics_by_parts
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     gc.disable()  # it ends soon, and leaves next to no garbage
     settings = json.loads(options.settings.read_bytes())
     try:
-        table = statistics(read_csv(options.raw, raw_columns(settings)), settings)
+        table = statistics_by_parts(read_csv(options.raw, raw_columns(settings)), settings)
     except WrongTable as error:
         parser.exit(1, f"{error}\n")
     write_csv(options.stats, stats_columns(settings), table)

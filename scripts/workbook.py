@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from evalscope_summary import made
-from evalscope_summary.tables.csv import read_csv
+from evalscope_summary.tables.csv import read_csv_by_parts
 from evalscope_summary.tables.errors import TooLarge, WrongTable
 from evalscope_summary.tables.files import columns_of
 from evalscope_summary.tables.xlsx import write_workbook
@@ -23,7 +23,7 @@ def main() -> None:
     try:
         for path in options.tables:
             table, columns = columns_of(path, settings)
-            sheets[table] = (columns, read_csv(path, columns))
+            sheets[table] = (columns, read_csv_by_parts(path, columns))
         write_workbook(options.workbook, sheets)
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")

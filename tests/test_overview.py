@@ -18,6 +18,7 @@ from evalscope_summary.tables.csv import read_csv, write_csv
 from evalscope_summary.tables.files import overview_columns
 from evalscope_summary.tables.overview import Overview, markdown, on_a_terminal
 from evalscope_summary.tables.overview import overview as overview_of
+from tabulate import tabulate
 
 METRICS = [
     *("count", "success_share", "request_throughput_avg", "request_throughput_std"),
@@ -87,7 +88,7 @@ def test_csv_reads_back(tmp_path: Path) -> None:
 def test_the_report_says_how_many_what_is_common_and_what_was_wrong() -> None:
     rows = [row(parallel=1), row(parallel=2), row(parallel=2, latency=4.0, succeeded=9)]
     problems = [Problem("skipped", "incomplete", "r", "", "gone")] * 2 + [Problem("warning", "duplicate-run", *"abc")]
-    text = markdown(overview(rows, complete({})), len(rows), problems, "recomputed")
+    text = "\n".join(markdown(overview(rows, complete({})), len(rows), problems, "recomputed")) + "\n"
     lines = text.splitlines()
     assert lines[0] == "3 runs in 2 groups; metrics as recomputed."
     assert "model m" in lines[2]
@@ -105,7 +106,7 @@ def cells(line: str) -> list[str]:
 
 def test_text_from_strangers_stays_text() -> None:
     hostile = "a|b\n<script>alert(1)</script> [x](http://y) `c` \x1b[31m\u202e"
-    text = markdown(overview([row(config=hostile)], complete({})), 1, [], "reported")
+    text = "\n".join(markdown(overview([row(config=hostile)], complete({})), 1, [], "reported")) + "\n"
     (line,) = (line for line in text.splitlines() if line.startswith("| a"))
     assert r"a\|b\\n\<script\>alert(1)\</script\> \[x\](http://y) \`c\` \\x1b\[31m\\u202e" in line
     assert "\x1b" not in text
@@ -146,3 +147,13 @@ def test_the_end_of_a_run_shows_it_on_a_terminal_and_nowhere_else(new_project: C
 def test_every_metric_of_it_is_a_column_of_the_tables() -> None:
     for name in METRICS[2:]:
         assert name.rsplit("_", 1)[0] in BY_NAME
+
+
+def test_the_table_in_markdown_is_the_one_that_tabulate_makes() -> None:
+    rows = [row(config="config" * n, parallel=10**n, latency=n * 100.5) for n in range(1, 5)]
+    lines = list(markdown(overview(rows, complete({})), len(rows), [], "reported"))[-6:]
+    header, *body = ([cell.strip() for cell in cells(line)] for line in (lines[0], *lines[2:]))
+    alignment = ["left" if rule.startswith(":") else "right" for rule in lines[1].strip("|").split("|")]
+    assert alignment[:4] == ["left", "left", "right", "right"]
+    expected = tabulate(body, header, tablefmt="pipe", disable_numparse=True, colalign=alignment)
+    assert lines == expected.splitlines()

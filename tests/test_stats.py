@@ -9,17 +9,20 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from conftest import frame_of, rows_in
 from evalscope_summary.columns import BY_NAME, GROUP_LABELS, Column
 from evalscope_summary.discovery import discover
-from evalscope_summary.layouts import metric_columns
+from evalscope_summary.layouts import STATISTIC_MEANINGS, metric_columns
 from evalscope_summary.layouts import raw_columns as raw_columns_of
 from evalscope_summary.layouts import stats_columns as stats_columns_of
 from evalscope_summary.readers.evalscope.read import read_run
 from evalscope_summary.settings import complete
+from evalscope_summary.tables import stats
 from evalscope_summary.tables.assembling import Row, entries, merge
 from evalscope_summary.tables.csv import read_csv, write_csv
+from evalscope_summary.tables.groups import groups as groups_of
 from evalscope_summary.tables.stats import statistics as statistics_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -327,3 +330,30 @@ def test_an_empty_cell_moves_no_digit_of_another_metric() -> None:
         for last in (2.0, None)
     }
     assert averages == {python.fmean(row["latency"] for row in rows)}
+
+
+@pytest.mark.parametrize("runs_at_once", [1, 7])
+@pytest.mark.parametrize("group_by", [["api"], ["config", "parallel"], list(GROUP_LABELS)], ids="-".join)
+def test_the_statistics_are_the_same_however_many_groups_are_in_memory(
+    real_rows: list[Row], group_by: list[str], runs_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = {"statistics": list(STATISTIC_MEANINGS)}
+    at_once = statistics(real_rows, "all", group_by, **every)
+    monkeypatch.setattr(stats, "_AT_ONCE", runs_at_once)
+    assert statistics(real_rows, "all", group_by, **every) == at_once
+
+
+def test_statistics_are_those_of_pandas_to_the_last_digit(real_rows: list[Row]) -> None:
+    settings_ = complete({"statistics": ["avg", "std", "min", "max", "median"]})
+    raw = frame_of(raw_columns("standard"), real_rows)
+    found = statistics_of(raw, settings_)
+    of_run = groups_of(raw, settings_).of_run
+    for metric in metric_columns("standard"):
+        by_group = raw[metric.name].astype("Float64").groupby(of_run)
+        for name, function in {"std": "std", "min": "min", "max": "max", "median": "median"}.items():
+            expected = by_group.agg(function).astype("float64")
+            pd.testing.assert_series_equal(
+                found[f"{metric.name}_{name}"], expected, check_names=False, check_exact=True
+            )
+        average = by_group.mean().clip(by_group.min(), by_group.max()).astype("float64")
+        pd.testing.assert_series_equal(found[f"{metric.name}_avg"], average, check_names=False, check_exact=True)

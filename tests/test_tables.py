@@ -19,7 +19,7 @@ from evalscope_summary.readers.cells import is_type
 from evalscope_summary.record import Part, Record
 from evalscope_summary.settings import complete
 from evalscope_summary.tables.assembling import Row, assemble, entries, merge, sort_problems
-from evalscope_summary.tables.csv import read_csv
+from evalscope_summary.tables.csv import read_csv, read_csv_by_parts
 from evalscope_summary.tables.csv import write_csv as write_frame_as_csv
 from evalscope_summary.tables.csv_lines import csv_line, write_problems
 from evalscope_summary.tables.errors import WrongTable
@@ -234,6 +234,16 @@ def test_a_long_text_is_read_back(tmp_path: Path) -> None:
     row = {column.name: None for column in OF_EACH_TYPE} | {"name": "x" * 1_000_000}
     write_csv(tmp_path / "t.csv", OF_EACH_TYPE, [row])
     assert rows_in(read_csv(tmp_path / "t.csv", OF_EACH_TYPE), OF_EACH_TYPE) == [row]
+    # after rows that were read in smaller blocks
+    rows: list[Row] = [
+        *({**row, "name": None, "run": str(number) * 50} for number in range(20_000)),
+        row,
+        {**row, "run": "z"},
+    ]
+    write_csv(tmp_path / "t.csv", OF_EACH_TYPE, rows)
+    parts = list(read_csv_by_parts(tmp_path / "t.csv", OF_EACH_TYPE))
+    assert len(parts) > 3
+    assert [run for part in parts for run in part["run"].dropna()] == [row["run"] for row in rows if row["run"]]
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | Iterable[bytes]) -> None:
-    """Write a file so that nobody ever sees half of it: into a temporary file beside it, then renamed.
+    """Write a file so that nobody ever sees half of it.
 
     Args:
         path: the file.
@@ -150,28 +150,27 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | Iterable[bytes]
     Raises:
         CantWrite: it can't be written; what was there is still there.
     """
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        file.writelines([data] if isinstance(data, bytes) else data)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Write a file so that nobody ever sees half of it: a temporary file beside it, which is renamed at the end.
+
+    Yields:
+        the path of the temporary file.
+
+    Raises:
+        CantWrite: it can't be written; what was there is still there.
+    """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}{TEMPORARY}")
     try:
         with writing(path):
-            if isinstance(data, bytes):
-                _write(temporary, data)
-            else:
-                with open(temporary, "wb") as file:
-                    file.writelines(data)
+            yield temporary
             os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-
-
-def _write(path: str, data: bytes) -> None:
-    """Write a file at once, without what a file object costs: there are as many as runs."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-    finally:
-        os.close(descriptor)

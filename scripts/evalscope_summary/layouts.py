@@ -75,6 +75,9 @@ STATISTIC_MEANINGS: Mapping[str, tuple[str, bool]] = {
     "cv": ("coefficient of variation: std / avg, empty below two values or where avg is 0", False),
     "ci95": ("half the width of the 95 % confidence interval of the mean (Student t), empty below two values", True),
 }
+OF_ONE = frozenset({"avg", "min", "max", "median"})
+"""The statistics that one value has: itself."""
+
 STATISTICS = tuple(STATISTIC_MEANINGS)
 """The values of the setting `statistics`."""
 

@@ -18,12 +18,15 @@ from ..problems import Problem
 _TO_QUOTE = re.compile('[",\r\n]')
 
 
-@functools.lru_cache(10_000)
-def _text_cell(value: str | bool | None) -> str:
+@functools.lru_cache(10_000, typed=True)  # 1 is not true
+def text_cell(value: str | int | None) -> str:
+    """A cell with a text, an integer or a boolean."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
     return '"' + value.replace('"', '""') + '"' if _TO_QUOTE.search(value) else value
 
 
@@ -40,7 +43,7 @@ def csv_line(columns: Sequence[Column]) -> Callable[[Sequence[Any]], bytes]:
         return b",".join(
             orjson.dumps(row[begin:end])[1:-1].replace(b"null", b"")
             if numbers
-            else ",".join(map(_text_cell, row[begin:end])).encode()
+            else ",".join(map(text_cell, row[begin:end])).encode()
             for numbers, begin, end in spans
         )
 
@@ -55,7 +58,7 @@ def csv_cells(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], bytes]
 
 def write_csv_lines(path: Path, columns: Sequence[Column], lines: Iterable[bytes]) -> None:
     """Write lines, of `csv_line`, below the header."""
-    header = ",".join(_text_cell(column.name) for column in columns).encode()
+    header = ",".join(text_cell(column.name) for column in columns).encode()
     write_atomically(path, (line + b"\n" for line in itertools.chain([header], lines)))
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,12 @@ DTYPES = {
 }
 """Type of a column → type of its cells in a frame."""
 
-_AT_ONCE = 250  # rows whose cells are Python's at a time: each takes five times the memory that it has in a frame
+Table: TypeAlias = pd.DataFrame | Iterable[pd.DataFrame]
+"""A table on its way into a file: a frame, or its rows in several one after the other, of which one is there at a time;
+one at least, perhaps without a row."""
+
+AT_ONCE = 250
+"""Rows whose cells are Python's at a time: each takes five times the memory that it has in a frame."""
 
 
 def frame(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
@@ -39,12 +44,18 @@ def cells_of(column: pd.Series) -> list[Any]:
     return cells
 
 
-def rows_of(table: pd.DataFrame, columns: Sequence[Column]) -> Iterator[list[Any]]:
-    """The rows of a frame as cells in the order of the columns, None for empty ones."""
+def blocks_of(table: Table, rows: int = AT_ONCE) -> Iterator[pd.DataFrame]:
+    """The rows of a table in frames of at most so many."""
+    for part in [table] if isinstance(table, pd.DataFrame) else table:
+        for begin in range(0, len(part), rows):
+            yield part.iloc[begin : begin + rows]
+
+
+def rows_of(table: Table, columns: Sequence[Column]) -> Iterator[list[Any]]:
+    """The rows of a table as cells in the order of the columns, None for empty ones."""
     kinds = itertools.groupby(columns, lambda column: column.type == "float")
     spans = [(floats, [column.name for column in own]) for floats, own in kinds]
-    for begin in range(0, len(table), _AT_ONCE):
-        some = table.iloc[begin : begin + _AT_ONCE]
+    for some in blocks_of(table):
         parts = [_floats(some[names]) if floats else _others(some, names) for floats, names in spans]
         for row in zip(*parts, strict=True):
             yield list(itertools.chain.from_iterable(row))

@@ -1,7 +1,8 @@
 """Groups of runs that repeat one test."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..layouts import label_names
-from .order import natural
+from .order import natural_key
 from .repeats import without_repeat
 
 
@@ -29,12 +30,37 @@ class Groups:
     labels: pd.DataFrame
     sizes: NDArray[np.int64]
 
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        """The indices of the runs, group by group, ascending in each."""
+        return np.argsort(self.of_run, kind="stable")
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        """Of each group, where it ends in `_order`."""
+        return np.cumsum(self.sizes)
+
+    def runs(self, some: slice) -> NDArray[np.int64]:
+        """The indices of the runs of some groups, group by group, ascending in each."""
+        begin, end, _ = some.indices(len(self.sizes))
+        return (
+            self._order[self._ends[begin] - self.sizes[begin] : self._ends[end - 1]] if begin < end else self._order[:0]
+        )
+
+    def parts(self, runs: int) -> Iterator[slice]:
+        """The groups in slices of at most so many runs, or one group; one slice at least."""
+        begin = 0
+        while begin < len(self.sizes):
+            before = self._ends[begin] - self.sizes[begin]
+            end = max(begin + 1, int(np.searchsorted(self._ends, before + runs, side="right")))
+            yield slice(begin, end)
+            begin = end
+        if not begin:
+            yield slice(0, 0)
+
     def repeated(self) -> list[list[int]]:
         """The indices of the runs, ascending, of each group that has several."""
-        order = np.argsort(self.of_run, kind="stable")
-        ends = np.cumsum(self.sizes)
-        several = self.sizes > 1
-        return [order[end - size : end].tolist() for end, size in zip(ends[several], self.sizes[several], strict=True)]
+        return [self.runs(slice(group, group + 1)).tolist() for group in np.flatnonzero(self.sizes > 1)]
 
 
 def groups(table: pd.DataFrame, settings: Mapping[str, Any]) -> Groups:
@@ -68,7 +94,7 @@ def _places(labels: pd.Series) -> NDArray[np.int64]:
     """Of each label its place among all different ones: digits as numbers, 0 for empty ones."""
     codes, values = pd.factorize(labels)  # -1 where empty
     if isinstance(labels.dtype, pd.StringDtype):
-        order = sorted(range(len(values)), key=[natural(text) for text in values].__getitem__)
+        order = sorted(range(len(values)), key=[natural_key(text) for text in values].__getitem__)
     else:
         order = values.argsort()
     place = np.zeros(len(values) + 1, np.int64)  # the last is that of -1

@@ -1,7 +1,6 @@
 """Tables as Parquet."""
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +8,8 @@ import pyarrow
 from pyarrow import parquet
 
 from ..columns import Column
-from ..jsonfile import write_atomically
+from ..jsonfile import replacing
+from .frame import Table
 
 _TYPES = {
     "text": pyarrow.string(),
@@ -18,8 +18,11 @@ _TYPES = {
     "boolean": pyarrow.bool_(),
 }
 
+_ROW_GROUP = 1_000_000
+"""Cells of a row group, which is what has to be in memory to write it, and to read it."""
 
-def write_parquet(path: Path, columns: Sequence[Column], table: pd.DataFrame) -> None:
+
+def write_parquet(path: Path, columns: Sequence[Column], table: Table) -> None:
     """Write a table as Parquet: typed columns, with unit and description as metadata of the fields, and the types of
     the frame for `pandas.read_parquet`."""
     schema = pyarrow.schema(
@@ -32,6 +35,21 @@ def write_parquet(path: Path, columns: Sequence[Column], table: pd.DataFrame) ->
             for column in columns
         ]
     )
-    buffer = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pandas(table, schema, preserve_index=False), buffer)
-    write_atomically(path, buffer.getvalue())
+    groups = _groups(table, max(_ROW_GROUP // len(columns), 1))
+    first = pyarrow.Table.from_pandas(next(groups), schema, preserve_index=False)
+    with replacing(path) as temporary, parquet.ParquetWriter(temporary, first.schema) as file:
+        file.write_table(first)
+        for group in groups:
+            file.write_table(pyarrow.Table.from_pandas(group, schema, preserve_index=False))
+
+
+def _groups(table: Table, rows: int) -> Iterator[pd.DataFrame]:
+    """The rows of a table in frames of so many, the last with what is left; one at least."""
+    waiting: list[pd.DataFrame] = []
+    for part in [table] if isinstance(table, pd.DataFrame) else table:
+        waiting.append(part)
+        while sum(map(len, waiting)) > rows:
+            together = pd.concat(waiting)
+            yield together.iloc[:rows]
+            waiting = [together.iloc[rows:]]
+    yield pd.concat(waiting)

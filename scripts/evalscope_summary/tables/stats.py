@@ -1,6 +1,6 @@
 """`summary_stats`: statistics over the runs of a group."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..layouts import COUNT, STATS_HEAD, metric_columns, stats_columns
+from ..layouts import COUNT, OF_ONE, STATS_HEAD, metric_columns, stats_columns
 from .groups import Groups, groups
 
-_AT_ONCE = 16  # metrics: pandas needs memory for many times their values
+_AT_ONCE = 1000
+"""Runs whose statistics are in memory at a time, unless one group has more: they take many times their memory."""
 
 
 def statistics(raw: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
@@ -21,16 +22,25 @@ def statistics(raw: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
         raw: `summary_raw`.
         settings: `columns`, `statistics` (which ones), and what `groups.groups` needs.
     """
+    return pd.concat(list(statistics_by_parts(raw, settings)), ignore_index=True)
+
+
+def statistics_by_parts(raw: pd.DataFrame, settings: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+    """What `statistics` makes, as a table that is never in memory as a whole."""
     found = groups(raw, settings)
     metrics = [column.name for column in metric_columns(settings["columns"])]
-    labels = found.labels.assign(**{COUNT.name: pd.array(found.sizes, dtype="Int64")})
-    cells = of_groups(raw, found, metrics, settings["statistics"])
-    names = [column.name for column in stats_columns(settings) if column.name in labels]
+    names = [column.name for column in stats_columns(settings)]
+    names = [name for name in names if name == COUNT.name or name in found.labels]
     head = len(STATS_HEAD)
-    return pd.concat([labels[names[:head]], cells, labels[names[head:]]], axis=1)
+    for some in found.parts(_AT_ONCE):
+        labels = found.labels.iloc[some].assign(**{COUNT.name: pd.array(found.sizes[some], dtype="Int64")})[names]
+        cells = of_groups(raw, found, metrics, settings["statistics"], some).set_index(labels.index)
+        yield pd.concat([labels[names[:head]], cells, labels[names[head:]]], axis=1)
 
 
-def of_groups(raw: pd.DataFrame, found: Groups, metrics: Sequence[str], wanted: Sequence[str]) -> pd.DataFrame:
+def of_groups(
+    raw: pd.DataFrame, found: Groups, metrics: Sequence[str], wanted: Sequence[str], some: slice = slice(None)
+) -> pd.DataFrame:
     """Statistics of some metrics over the values there are: a row per group, empty where one is not defined.
 
     Args:
@@ -38,16 +48,23 @@ def of_groups(raw: pd.DataFrame, found: Groups, metrics: Sequence[str], wanted: 
         found: its groups.
         metrics: columns of `summary_raw`.
         wanted: statistics, see `layouts.STATISTICS`.
+        some: of the groups.
     """
-    cells = np.empty((len(found.sizes), len(metrics), len(wanted)))
-    for begin in range(0, len(metrics), _AT_ONCE):
-        some = slice(begin, begin + _AT_ONCE)
-        values = _Values(raw[list(metrics[some])], found.of_run)
-        for index, name in enumerate(wanted):
-            statistic = getattr(values, name)
-            cells[:, some, index] = np.where(np.isfinite(statistic), statistic, np.nan)
+    runs, sizes = found.runs(some), found.sizes[some]
+    values = np.column_stack([raw[name].to_numpy(np.float64, na_value=np.nan)[runs] for name in metrics])
+    of_run = np.repeat(np.arange(len(sizes)), sizes)
+    repeated = sizes > 1
+    several = np.repeat(repeated, sizes)
+    cells = np.full((len(sizes), len(wanted), len(metrics)), np.nan)
+    of_one, of_several = values[~several], _Values(pd.DataFrame(values[several]), of_run[several])
+    for index, name in enumerate(wanted):
+        if name in OF_ONE:  # the statistic of one value is the value, and in most trees nearly all groups have one run
+            cells[~repeated, index] = of_one
+        if repeated.any():
+            cells[repeated, index] = getattr(of_several, name)
+    cells[~np.isfinite(cells)] = np.nan
     names = [f"{metric}_{name}" for metric in metrics for name in wanted]
-    return pd.DataFrame(cells.reshape(len(found.sizes), len(names)), columns=names, copy=False)
+    return pd.DataFrame(cells.transpose(0, 2, 1).reshape(len(sizes), len(names)), columns=names, copy=False)
 
 
 Cells = NDArray[np.float64]

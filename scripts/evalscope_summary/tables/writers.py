@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from ..columns import Column
+from .frame import Table
 
 
-def write_table(path: Path, columns: Sequence[Column], table: pd.DataFrame) -> None:
+def write_table(path: Path, columns: Sequence[Column], table: Table) -> None:
     """Write a table in the format that the ending of the file's name says, one of `layouts.FORMATS`.
 
     Raises:
