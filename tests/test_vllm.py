@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import records
+from evalscope_summary import readers
 from evalscope_summary.layouts import raw_columns
 from evalscope_summary.readers.cells import is_type
 from evalscope_summary.record import Record
@@ -257,3 +258,68 @@ def test_percentiles_of_rates_are_of_requests() -> None:
     filled = record.derived["filled"].values
     assert filled["50p_output_(tok/s)"] == pytest.approx(statistics.median(rates))
     assert math.isclose(filled["90p_output_(tok/s)"], np.percentile(rates, 90), rel_tol=1e-12)
+
+
+# --- recomputed ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_recomputed_is_what_vllm_reports_where_both_define_the_same() -> None:
+    record = only("0.33.0/detailed")
+    held, made = content(record), record.derived["recomputed"].values
+    for column, key in {
+        "ttft": "mean_ttft_ms",
+        "token_latency": "mean_tpot_ms",
+        "inter_token_latency": "mean_itl_ms",
+    }.items():
+        assert made[column] == pytest.approx(held[key] / 1000, rel=1e-12), column
+    assert made["input_tokens"] == held["total_input_tokens"] / 20
+    assert made["output_tokens"] == held["total_output_tokens"] / 20
+    assert made["latency"] == pytest.approx(held["mean_e2el_ms"] / 1000, rel=1e-12)
+    starts, latencies = held["start_times"], held["latencies"]
+    seconds = max(map(float.__add__, starts, latencies)) - min(starts)
+    assert made["time_taken"] == seconds
+    assert made["time_taken"] < held["duration"], "from the first request's start to the last one's end"
+    assert made["output_throughput"] == held["total_output_tokens"] / seconds
+    # nearest rank: the ceil(20 * 0.9) = 18th smallest of 20
+    assert made["90p_ttft_"] == sorted(held["ttfts"])[17]
+
+
+def test_old_releases_kept_no_start_and_a_latency_in_parts() -> None:
+    record = only("0.10.2/detailed")
+    held, made = content(record), record.derived["recomputed"].values
+    assert {"start_times", "latencies"}.isdisjoint(held)
+    assert {"time_taken", "output_throughput", "request_throughput"}.isdisjoint(made)
+    assert made["ttft"] == pytest.approx(held["mean_ttft_ms"] / 1000, rel=1e-12)
+    assert made["inter_token_latency"] == pytest.approx(held["mean_itl_ms"] / 1000, rel=1e-12)
+    latencies = [ttft + sum(own) for ttft, own in zip(held["ttfts"], held["itls"], strict=True)]
+    assert made["latency"] == pytest.approx(statistics.mean(latencies))
+    assert made["token_latency"] < held["mean_tpot_ms"] / 1000, "theirs has the chunk with the usage inside"
+
+
+@pytest.mark.parametrize("release", ["0.10.2", "0.33.0"])
+def test_failed_requests_take_no_part_in_what_is_recomputed(release: str) -> None:
+    record = only(f"{release}/flaky")
+    held, made = content(record), record.derived["recomputed"].values
+    assert made["ttft"] == pytest.approx(held["mean_ttft_ms"] / 1000, rel=1e-12)
+    assert made["input_tokens"] == held["total_input_tokens"] / held["completed"]
+    assert not record.derived["recomputed"].problems
+
+
+def test_without_details_nothing_can_be_recomputed() -> None:
+    part = ALL[SINGLE].derived["recomputed"]
+    assert part.values == {}
+    assert [problem.code for problem in part.problems] == ["no-request-rows"]
+    assert "--save-detailed" in part.problems[0].message
+
+
+def test_the_rows_of_a_run_are_its_requests() -> None:
+    record = only("0.33.0/flaky")
+    reader = readers.reader("vllm")
+    ((run, given),) = reader.requests(str(FILES), record.run, ())
+    (part,) = given
+    held = content(record)
+    assert run == record.run
+    assert sum(part.succeeded) == held["completed"]
+    assert len(part.start) == len(part.ttft) == len(part.interval_counts) == len(held["errors"])
+    assert len(part.intervals) == sum(part.interval_counts)
+    assert not list(reader.requests(str(FILES), SINGLE, ()))

@@ -4,11 +4,14 @@ a file, and how the keys of a run become a record. A reader adds its tables of k
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import closing, suppress
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,6 +22,7 @@ from ..problems import storable
 from ..record import Part, Record, Values, Wanted
 from .base import Listing, Reader, Source
 from .cells import Checked
+from .requests import Requests, UnreadableRequests
 
 LARGEST = 2**27
 """Bytes of the largest file that is read. With all request rows in it, it holds some 100,000 requests."""
@@ -66,6 +70,10 @@ class Document(NamedTuple):
     data: bytes
 
 
+class NoRequests(UnreadableRequests):
+    """A run has no request rows, or only some of them; the text says why."""
+
+
 class ResultFiles(Reader):
     """A reader whose sources are files.
 
@@ -111,8 +119,38 @@ class ResultFiles(Reader):
 
         Args:
             found: of the run.
-            wanted: what to compute from the request rows; nothing where computing it ended the process before.
+            wanted: whether to fill in cells from the request rows; not where computing it ended the process before.
+                What is `recomputed` from them is not for the reader to do: see `rows`.
         """
+
+    def applies(self, content: Mapping[str, Any], column: str) -> bool:
+        """Whether a run of its kind can have values in a column."""
+        return True
+
+    def rows(self, content: Mapping[str, Any]) -> Iterator[Requests] | None:
+        """The requests of a run in parts; None if the tool kept none of them.
+
+        Raises:
+            NoRequests: not all of them are there, so that they say nothing of the run.
+        """
+        return None
+
+    def requests(self, root: str, path: str, present: Collection[str]) -> Iterator[tuple[str, Iterator[Requests]]]:
+        """See `base.Reader`."""
+        try:
+            data = jsonfile.read_bytes(f"{root}/{path}", LARGEST)
+        except OSError as error:
+            if jsonfile.is_passing(error):
+                raise UnreadableRequests.because(f"it can't be read: {error.strerror}", error) from error
+            return  # its runs are in no table either
+        if not self.marks.search(data[:BEGINNING]):
+            return
+        for found in self.documents(path, data):
+            if isinstance(found, Document):
+                with suppress(NoRequests):
+                    rows = self.rows(found.content)
+                    if rows is not None:
+                        yield found.run, rows
 
     def documents(self, path: str, data: bytes) -> Iterator[Document | Record]:
         """The runs in a file, and the records of those that can't be read; nothing if there are none of this tool.
@@ -200,10 +238,35 @@ class ResultFiles(Reader):
         return records
 
     def _record(self, found: Document, wanted: AbstractSet[Wanted]) -> Record:
-        record = self.record(found, wanted)
+        record = self.record(found, wanted - {"recomputed"})
+        if "recomputed" in wanted:
+            record.derived["recomputed"] = self._recomputed(record, found)
         record.fingerprint = hashlib.sha256(found.data.strip()).hexdigest()
         record.common.values["run"] = storable(found.run)
         return record
+
+    def _recomputed(self, record: Record, found: Document) -> Part:
+        """All performance cells by one definition for all tools."""
+        from .recompute import Recomputation  # imports numpy
+
+        file = os.path.basename(found.path)
+        part = Part()
+        try:
+            rows = self.rows(found.content)
+            if rows is None:
+                raise NoRequests(f"it has no request rows ({self.rows_file})")
+            with closing(Recomputation()) as made:
+                for some in rows:
+                    made.add(some)
+                part.values = dict(made.cells(lambda column: self.applies(found.content, column)))
+                if made.unusable:
+                    counts = ", ".join(f"{number} of {name}" for name, number in sorted(made.unusable.items()))
+                    message = f"request rows hold values that are none (negative, infinite, texts), left out: {counts}"
+                    part.problems.append(record.problem("warning", "value-out-of-range", file, message))
+        except NoRequests as error:
+            message = f"{error}, so nothing can be recomputed; the performance cells stay empty"
+            part.problems.append(record.problem("warning", "no-request-rows", file, message))
+        return part
 
     def unreadable(self, path: str, reason: str, run: str = "", code: str = "unreadable-json") -> Record:
         """The record of a run that is not in the table."""
@@ -326,3 +389,23 @@ def finish(record: Record, checked: Checked, applies: Callable[[str], bool] = la
 def origins_of(*tables: Keys) -> dict[str, str]:
     """`Reader.origins` of tables of keys."""
     return {column: " or ".join(key.described() for key in keys) for table in tables for column, keys in table.items()}
+
+
+def put(requests: Requests, name: str, source: str, values: Sequence[Any]) -> None:
+    """Append values of all requests to an array of `Requests`, as its `take` does with one.
+
+    Args:
+        requests: some of a run.
+        name: of the array.
+        source: the tool's own name of the values.
+        values: as they were read.
+    """
+    try:
+        numbers = array("d", values)
+        if not numbers or (min(numbers) >= 0 and max(numbers) < math.inf):  # false for NaN, too
+            getattr(requests, name).extend(numbers)
+            return
+    except (TypeError, OverflowError):
+        pass  # not all are numbers
+    for value in values:
+        requests.take(name, source, value)

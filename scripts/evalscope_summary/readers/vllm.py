@@ -3,7 +3,9 @@ object, which is a file (`--save-result`), or one of the lines of a file (`--app
 
 import datetime
 import itertools
+import operator
 import re
+from array import array
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
@@ -14,7 +16,8 @@ from ..record import Part, Record, Values, Wanted
 from . import ranks
 from .base import Difference
 from .cells import Checked
-from .result_files import Document, Key, Keys, ResultFiles, config_of, digest_of, finish, origins_of, taken
+from .requests import Requests
+from .result_files import Document, Key, Keys, ResultFiles, config_of, digest_of, finish, origins_of, put, taken
 
 LABELS: Keys = {
     "model": (Key("model_id"),),
@@ -71,7 +74,7 @@ class Vllm(ResultFiles):
     name = "vllm"
     endings = (".json",)
     arguments_file = "result file"
-    rows_file = "the arrays of `--save-detailed`"
+    rows_file = "the arrays that `--save-detailed` adds to the file"
     marks = re.compile(
         rb'"date"\s*:(?=.*"(?:tokenizer_id|burstiness)"\s*:)|"error_type"\s*:(?=.*"serve_overrides"\s*:)', re.DOTALL
     )
@@ -139,7 +142,7 @@ class Vllm(ResultFiles):
         checked = Checked(found.path.rpartition("/")[2])
         record = Record(found.run)
         common, reported = record.common.values, record.reported.values
-        input_only = "total_output_tokens" not in content
+        input_only = _is_input_only(content)
         common |= _labels(found, checked)
         common |= taken(checked, content, COUNTS)
         if "failed" not in common and (failed := _failed(content, common)) is not None:
@@ -160,11 +163,19 @@ class Vllm(ResultFiles):
         record.arguments = _arguments(content)
         if "filled" in wanted:
             record.derived["filled"] = Part(_filled(content, reported))
-        if "recomputed" in wanted:
-            none = record.problem("warning", "no-request-rows", checked.file, NO_ROWS)
-            record.derived["recomputed"] = Part(problems=[none])
-        finish(record, checked, lambda column: not (input_only and BY_NAME[column].generation))
+        finish(record, checked, lambda column: self.applies(content, column))
         return record
+
+    def applies(self, content: Mapping[str, Any], column: str) -> bool:
+        """Pooling backends generate nothing."""
+        return not (_is_input_only(content) and BY_NAME[column].generation)
+
+    def rows(self, content: Mapping[str, Any]) -> Iterator[Requests] | None:
+        """The arrays of `--save-detailed`. `latencies` are there since about 0.28.0, and `start_times` since 0.14.1."""
+        errors, ttfts, itls = (_array(content, key) for key in ("errors", "ttfts", "itls"))
+        if not errors or not len(errors) == len(ttfts) == len(itls):
+            return None
+        return iter((_requests(content, errors),))
 
     def origins(self) -> Mapping[str, str]:
         """The keys, and in words what is made of several."""
@@ -188,9 +199,6 @@ class Vllm(ResultFiles):
                 "run": "path of the file",
             }
         )
-
-
-NO_ROWS = "the file has no request rows (--save-detailed), so nothing can be recomputed; performance cells stay empty"
 
 
 def _labels(found: Document, checked: Checked) -> Values:
@@ -262,6 +270,41 @@ def _filled(content: Mapping[str, Any], reported: Values) -> Values:
     if latencies and "latency" not in reported:
         values["latency"] = sum(latencies) / len(latencies)
     return values
+
+
+def _is_input_only(content: Mapping[str, Any]) -> bool:
+    return "total_output_tokens" not in content
+
+
+def _requests(content: Mapping[str, Any], errors: list[Any]) -> Requests:
+    """The requests; of one that failed only its start counts."""
+    made = Requests()
+    count = len(errors)
+    failed = [bool(error) for error in errors]
+    made.succeeded = array("b", [not one for one in failed])
+    made.stream = array("d", [1.0]) * count
+
+    def values(key: str) -> list[Any]:
+        found = _array(content, key)
+        found = [*found[:count], *[None] * (count - len(found))]
+        return [None if bad else value for value, bad in zip(found, failed, strict=True)] if any(failed) else found
+
+    put(made, "start", "start_times", [*_array(content, "start_times"), *[None] * count][:count])
+    put(made, "ttft", "ttfts", values("ttfts"))
+    put(made, "input_tokens", "input_lens", values("input_lens"))
+    put(made, "output_tokens", "output_lens", values("output_lens"))
+    intervals = [own if isinstance(own, list) else [] for own in (each or [] for each in values("itls"))]
+    put(made, "intervals", "itls", [*itertools.chain.from_iterable(intervals)])
+    made.interval_counts = array("q", map(len, intervals))
+    if "latencies" in content:
+        put(made, "latency", "latencies", values("latencies"))
+    else:  # up to the last chunk with a token, as later releases
+        given = iter(made.intervals)
+        made.latency = array(
+            "d", (t + sum(itertools.islice(given, n)) for t, n in zip(made.ttft, made.interval_counts, strict=True))
+        )
+    made.end = array("d", map(operator.add, made.start, made.latency))
+    return made
 
 
 def _array(content: Mapping[str, Any], key: str) -> list[Any]:
