@@ -16,8 +16,9 @@ from ..record import Part, Record, Values, Wanted
 from . import ranks
 from .base import Difference
 from .cells import Checked
+from .keys import Key, Keys, config_of, digest_of, finish, origins_of, put, taken
 from .requests import Requests
-from .result_files import Document, Key, Keys, ResultFiles, config_of, digest_of, finish, origins_of, put, taken
+from .result_files import Document, ResultFiles
 
 LABELS: Keys = {
     "model": (Key("model_id"),),
