@@ -20,12 +20,17 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 MEMORY = 512 * 2**20
 """Bytes of memory that a process may ask for; its libraries, and files that are mapped into it, don't count. Only Linux
 keeps to it."""
+
+_WAITING = 0.001  # seconds that an item waits, most of all for storage; ordinary ones wait a hundredth of that
+_WAITING_ONES = 5  # one after the other: the storage is slow, not the process interrupted
+_AT_ONCE = 8  # items that are worked on where they wait
 
 _RUNS_OUT = 77  # exit status
 _ENDS_US_TOO = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
@@ -63,6 +68,9 @@ class Worker(Generic[Item, Result]):
         work: what to do with an item. Its result must be picklable. What it raises is raised here, but MemoryError,
             which is a failure of the item.
         seconds: of computing time that an item may take. Waiting, as for a slow disk, is none.
+
+    Attributes:
+        waits: several items, one after the other, waited for most of their time.
     """
 
     def __init__(self, work: Callable[[Item], Result], seconds: Callable[[Item], float]) -> None:
@@ -72,6 +80,7 @@ class Worker(Generic[Item, Result]):
         self._process = self._owner = 0
         self._to = self._from = -1
         self._scratch = ""
+        self.waits = False
 
     def __call__(self, items: Sequence[Item]) -> list[Result | Failure]:
         """Work off items, in their order."""
@@ -132,11 +141,12 @@ class Worker(Generic[Item, Result]):
         """The results of items, None if the process ended meanwhile."""
         try:
             _send(self._to, items)
-            raised, answer = _receive(self._from)
+            raised, answer, waits = _receive(self._from)
         except (EOFError, BrokenPipeError):
             return None
         if raised:
             raise answer
+        self.waits |= waits
         results: list[Result] = answer
         return results
 
@@ -166,26 +176,72 @@ class Worker(Generic[Item, Result]):
             _limit(resource.RLIMIT_DATA, pages * resource.getpagesize() + MEMORY)
             with suppress(OSError):  # where memory is short, the kernel ends this process, not the one with the others
                 Path("/proc/self/oom_score_adj").write_text("500")
+        waiting_ones = 0
         while True:
             try:
                 items = _receive(requests)
             except EOFError:
                 os._exit(0)
-            made: tuple[bool, Any] = (False, [])
+            results_: list[Result] = []
+            made: tuple[bool, Any, bool] = (False, results_, False)
             try:
                 for index, item in enumerate(items):
                     if os.getppid() != self._owner:
                         os._exit(1)
                     self._position[0] = index
-                    _limit(resource.RLIMIT_CPU, int(time.process_time() + self._seconds(item)) + 1)
-                    made[1].append(self._work(item))
+                    begin, computed = time.perf_counter(), time.process_time()
+                    _limit(resource.RLIMIT_CPU, int(computed + self._seconds(item)) + 1)
+                    results_.append(self._work(item))
+                    waited = time.perf_counter() - begin - (time.process_time() - computed)
+                    waiting_ones = waiting_ones + 1 if waited > _WAITING else 0
+                    made = (False, results_, made[2] or waiting_ones >= _WAITING_ONES)
             except MemoryError:
                 os._exit(_RUNS_OUT)
             except BaseException as error:
                 if not isinstance(error, SystemExit):
                     error.add_note(traceback.format_exc())
-                made = (True, error)
+                made = (True, error, False)
             _send(results, made)
+
+
+class Workers(Generic[Item, Result]):
+    """A worker, and more of them when its items are seen to wait: storage that answers late can do so many at once.
+
+    Args:
+        work: as for `Worker`.
+        seconds: as for `Worker`.
+    """
+
+    def __init__(self, work: Callable[[Item], Result], seconds: Callable[[Item], float]) -> None:
+        self._new = partial(Worker, work, seconds)
+        self._workers: list[Worker[Item, Result]] = [self._new()]
+
+    def start(self) -> None:
+        """As `Worker.start`."""
+        self._workers[0].start()
+
+    def close(self) -> None:
+        """As `Worker.close`."""
+        for worker in self._workers:
+            worker.close()
+
+    def __call__(self, items: Sequence[Item]) -> list[Result | Failure]:
+        """Work off items; returns the results in their order."""
+        if len(self._workers) == 1:
+            if not self._workers[0].waits:
+                return self._workers[0](items)
+            self._workers += [self._new() for _ in range(_AT_ONCE - 1)]
+        from concurrent.futures import ThreadPoolExecutor  # takes long to import, and few trees need it
+
+        count = min(_AT_ONCE, len(items))
+        own = [items[number::count] for number in range(count)]
+        for worker in self._workers[:count]:
+            worker.start()  # before there are threads
+        results: list[Result | Failure] = [Failure("", True)] * len(items)
+        with ThreadPoolExecutor(count or 1) as threads:
+            for number, part in enumerate(threads.map(lambda worker, some: worker(some), self._workers, own)):
+                results[number::count] = part
+        return results
 
 
 def _send(descriptor: int, content: Any) -> None:

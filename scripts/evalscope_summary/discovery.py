@@ -1,20 +1,25 @@
 """Finding what runs are read from below a results tree: one pass of `os.scandir`, one `stat` per source file. What a
-folder holds is the readers' to say; no file is opened."""
+folder holds is the readers' to say; no file is opened. Where answers take long (network file systems), many questions
+are asked at once."""
 
 import errno
 import gc
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .problems import Problem, storable
 from .progress import Progress
 from .readers import READERS
 from .readers.base import Listing, Reader, Signature, Source, Trace
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _ADDRESS = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -113,8 +118,15 @@ class _Walk:
 
     def walk(self) -> Tree:
         stack = [""]  # an explicit one: trees may be deeper than Python's recursion limit
-        while stack:
-            stack += self.look(stack.pop())
+        slow_ones = 0
+        while stack and slow_ones < _SLOW_ONES:
+            begin = time.perf_counter()
+            stack += self.take(self.look(stack.pop()))
+            slow_ones = slow_ones + 1 if time.perf_counter() - begin > _SLOW else 0
+        if stack:
+            with _Ahead(self.look, stack) as ahead:
+                while stack:
+                    stack += self.take(ahead.folder(stack.pop()))
         explained: set[str] = set()  # folders with a run, or something else that is mentioned, in or below them
         for path in (*self.tree.sources, *self.tree.problems) if self.unless_below else ():
             while path not in explained:
@@ -122,14 +134,20 @@ class _Walk:
                 path = os.path.dirname(path)
         for trace in self.unless_below:
             if trace.path not in explained:
-                self.note(trace.path, trace.code, trace.file, trace.message)
+                self.tree.problems[trace.path] = _problem(trace.path, trace.code, trace.message, trace.file)
         return self.tree
 
-    def note(self, path: str, code: str, file: str, message: str) -> None:
-        self.tree.problems[path] = Problem("skipped", code, storable(path), file, message)
+    def take(self, folder: "_Folder") -> list[str]:
+        """Note what was found in a folder; return the folders to enter."""
+        for reader, source, signature in folder.claims:
+            self.claim(reader, source, signature)
+        self.tree.problems.update(folder.problems)
+        self.unless_below += folder.unless_below
+        return folder.enter
 
-    def look(self, path: str) -> list[str]:
-        """List one folder; return the folders to enter."""
+    def look(self, path: str) -> "_Folder":
+        """List one folder, and look at what is in it; changes nothing, as several threads may do it at once."""
+        looked = _Folder([], [], {}, [])
         entries: dict[str, os.DirEntry[str]] = {}
         folders: dict[str, str] = {}
         try:
@@ -137,7 +155,7 @@ class _Walk:
                 for entry in found:
                     name = entry.name
                     entries[name] = entry
-                    if not name.startswith(".") and name not in self.foreign and self.is_folder(path, entry):
+                    if not name.startswith(".") and name not in self.foreign and _is_folder(path, entry, looked):
                         below = f"{path}/{name}" if path else name
                         if not self.left_out(below, entry):
                             folders[name] = below
@@ -145,52 +163,25 @@ class _Walk:
             if not path:
                 raise MissingTree(f"the results tree {self.root!r} can't be listed: {error.strerror}") from error
             message = f"the folder can't be listed: {error.strerror}; what is in it is missing from the tables"
-            self.note(path, "incomplete", "", message)
-            return []
+            return _Folder([], [], {path: _problem(path, "incomplete", message)}, [])
         for reader in self.readers:
-            self.ask(reader, Listing(path, entries.keys()), entries, folders)
+            _ask(reader, Listing(path, entries.keys()), entries, folders, looked)
         endings, known = self.endings, self.known
         if files := [name for name in entries if name.endswith(endings) and name not in known]:
             for reader in self.of_files:
                 if own := frozenset(name for name in files if name.endswith(reader.endings)):
-                    self.ask(reader, Listing(path, own), entries, folders)
-        return list(folders.values())
+                    _ask(reader, Listing(path, own), entries, folders, looked)
+        looked.enter.extend(folders.values())
+        return looked
 
-    def ask(
-        self, reader: Reader, listing: Listing, entries: Mapping[str, os.DirEntry[str]], folders: dict[str, str]
-    ) -> None:
-        """Note what a reader says that a folder holds; what is called like a file of its is not entered."""
-        for claimed in reader.sources(listing):
-            for name in claimed.foreign:
-                folders.pop(name, None)
-            if isinstance(claimed, Source):
-                self.claim(reader.name, claimed, entries)
-                for name in claimed.files:
-                    folders.pop(name, None)
-            elif claimed.unless_below:
-                self.unless_below.append(claimed)
-            else:
-                self.note(listing.path, claimed.code, claimed.file, claimed.message)
-
-    def claim(self, reader: str, source: Source, entries: Mapping[str, os.DirEntry[str]]) -> None:
+    def claim(self, reader: str, source: str, signature: Signature) -> None:
         """Note a source; several readers may claim one, and only reading it shows whose it is."""
-        signature = {name: _sign(entries[name]) for name in sorted(source.files)}
-        before = self.tree.sources.get(source.path)
+        before = self.tree.sources.get(source)
         if before:
-            self.tree.sources[source.path] = Claimed((*before.readers, reader), before.signature | signature)
+            self.tree.sources[source] = Claimed((*before.readers, reader), before.signature | signature)
         else:
-            self.tree.sources[source.path] = Claimed((reader,), signature)
+            self.tree.sources[source] = Claimed((reader,), signature)
             self.progress.done += 1
-
-    def is_folder(self, path: str, entry: os.DirEntry[str]) -> bool:
-        try:
-            return entry.is_dir()
-        except OSError as error:
-            if error.errno != errno.ELOOP:  # what leads nowhere is none
-                below = f"{path}/{entry.name}" if path else entry.name
-                message = f"it can't be looked at: {error.strerror}; a run in it is missing from the tables"
-                self.note(below, "incomplete", "", message)
-            return False
 
     def left_out(self, path: str, entry: os.DirEntry[str]) -> bool:
         if path in self.own or any(fnmatchcase(path, pattern) for pattern in self.exclude):
@@ -214,6 +205,103 @@ class _Walk:
         return False
 
 
+class _Folder(NamedTuple):
+    """What was found in a folder.
+
+    Attributes:
+        claims: reader, path and signature of each source.
+        enter: paths of the folders to enter.
+        problems: path → what is wrong there.
+        unless_below: traces that are no problem if anything else is found.
+    """
+
+    claims: list[tuple[str, str, Signature]]
+    enter: list[str]
+    problems: dict[str, Problem]
+    unless_below: list[Trace]
+
+
+_SLOW = 0.00025  # seconds for a folder; it takes a tenth where all is in memory
+_SLOW_ONES = 5  # one after the other: the storage is slow, not this process interrupted
+_AT_ONCE = 32  # folders that are asked about at once
+
+
+class _Ahead:
+    """Looks at folders in threads, ahead of a walk that takes them in its own order.
+
+    Args:
+        look: at a folder.
+        paths: the folders to begin with; those in them follow.
+    """
+
+    def __init__(self, look: Callable[[str], _Folder], paths: Iterable[str]) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # takes long to import, and few trees need it
+
+        self._look = look
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "finding-runs")
+        self._folders: dict[str, Future[_Folder]] = {}
+        self._begin(paths)
+
+    def _begin(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self._folders[path] = self._threads.submit(self._with_those_below, path)
+
+    def _with_those_below(self, path: str) -> _Folder:
+        folder = self._look(path)
+        self._begin(folder.enter)  # before the walk, which waits for this one, can ask for them
+        return folder
+
+    def folder(self, path: str) -> _Folder:
+        """What was found in a folder; raises what looking at it raised."""
+        return self._folders.pop(path).result()
+
+    def __enter__(self) -> "_Ahead":
+        """As a context."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let what was not begun be."""
+        self._threads.shutdown(cancel_futures=True)
+
+
+def _problem(path: str, code: str, message: str, file: str = "") -> Problem:
+    return Problem("skipped", code, storable(path), file, message)
+
+
+def _is_folder(path: str, entry: os.DirEntry[str], looked: _Folder) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # what leads nowhere is none
+            below = f"{path}/{entry.name}" if path else entry.name
+            message = f"it can't be looked at: {error.strerror}; a run in it is missing from the tables"
+            looked.problems[below] = _problem(below, "incomplete", message)
+        return False
+
+
+def _ask(
+    reader: Reader,
+    listing: Listing,
+    entries: Mapping[str, os.DirEntry[str]],
+    folders: dict[str, str],
+    looked: _Folder,
+) -> None:
+    """Note what a reader says that a folder holds; what is called like a file of its is not entered."""
+    for claimed in reader.sources(listing):
+        for name in claimed.foreign:
+            folders.pop(name, None)
+        if isinstance(claimed, Source):
+            looked.claims.append(
+                (reader.name, claimed.path, {name: _sign(entries[name]) for name in sorted(claimed.files)})
+            )
+            for name in claimed.files:
+                folders.pop(name, None)
+        elif claimed.unless_below:
+            looked.unless_below.append(claimed)
+        else:
+            looked.problems[listing.path] = _problem(listing.path, claimed.code, claimed.message, claimed.file)
+
+
 def signature_of(folder: str, names: Iterable[str]) -> Signature:
     """The signature of files in a folder as it is now, as `discover` finds it; those that are not there have none.
 
@@ -225,11 +313,12 @@ def signature_of(folder: str, names: Iterable[str]) -> Signature:
     for name in names:
         path = f"{folder}/{name}"
         try:
-            found[name] = _signed(os.stat(path), path)
+            status = os.lstat(path)
         except OSError as error:
-            there = os.path.lexists(path) if error.errno in _ABSENT else _may_hold(folder, name)
-            if there:
+            if error.errno not in _ABSENT and _may_hold(folder, name):
                 found[name] = []
+            continue
+        found[name] = _signed(status, path) if not stat.S_ISLNK(status.st_mode) else _signed_target(path)
     return found
 
 
@@ -248,6 +337,13 @@ def _sign(entry: os.DirEntry[str]) -> list[int]:
     try:
         return _signed(entry.stat(), entry.path)
     except OSError:  # a symlink to nowhere, or no permission: reading it will say so
+        return []
+
+
+def _signed_target(path: str) -> list[int]:
+    try:
+        return _signed(os.stat(path), path)
+    except OSError:  # it leads to nowhere, or may not be looked at
         return []
 
 

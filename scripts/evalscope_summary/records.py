@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import orjson
 
 from . import jsonfile
-from .bounded import Failure, Worker
+from .bounded import Failure, Workers
 from .discovery import Claimed, signature_of
 from .inventory import Inventory, batch_of, source_hash
 from .problems import Problem
@@ -126,7 +126,8 @@ def _skipped(path: str, code: str, message: str) -> Record:
 
 
 class Extractor(Generic[Result]):
-    """Reads sources in a process of its own, so that one that would take all time or memory is a problem of that one.
+    """Reads sources in a process of its own, so that one that would take all time or memory is a problem of that one;
+    in several where the storage answers late.
 
     Args:
         root: the results tree.
@@ -137,7 +138,7 @@ class Extractor(Generic[Result]):
     def __init__(self, root: str, finish: Callable[[Due, list[Record], Signature], Result]) -> None:
         self.root = root
         self._finish = finish
-        self._worker = Worker(self._read, lambda item: _SECONDS + item[0].size / _BYTES_A_SECOND)
+        self._worker = Workers(self._read, lambda item: _SECONDS + item[0].size / _BYTES_A_SECOND)
         self.start, self.close = self._worker.start, self._worker.close
 
     def _read(self, item: tuple[Due, Failure | None]) -> Result:
@@ -327,22 +328,23 @@ def _records(content: dict[str, Any]) -> list[Record]:
 
 
 _AT_A_TIME, _BYTES_AT_A_TIME = 64, 2**24  # sources that are read before they are counted as done
+_AT_FIRST = 8  # to see whether they wait
 
 
 def extract(inventory: Inventory, records: Records) -> Iterator[bool]:
     """Make the records of a batch's sources; yields for each whether it was read (else its records were current)."""
     read: list[bool] = []
     due: list[Due] = []
-    size = 0
+    size, enough = 0, _AT_FIRST
     for source in inventory.sources:
         kept = records.find(inventory, source)
         read.append(isinstance(kept, Due))
         if isinstance(kept, Due):
             due.append(kept)
             size += kept.size
-        if len(read) == _AT_A_TIME or size > _BYTES_AT_A_TIME:
+        if len(read) == enough or size > _BYTES_AT_A_TIME:
             records.read(inventory, due)
             yield from read
-            read, due, size = [], [], 0
+            read, due, size, enough = [], [], 0, _AT_A_TIME
     records.read(inventory, due)
     yield from read
