@@ -4,9 +4,13 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from measuring import CHECKOUT, HERE, Bench, Case, Step, run
+from slow_storage import preload
+
+LATENCY = 500  # microseconds
 
 
 def built(bench: Bench, tree: Path) -> tuple[list[str], Path]:
@@ -107,6 +111,16 @@ def one_added(bench: Bench) -> Step:
     return Step(command, prepare)
 
 
+def slowly(tree: Tree, step: Callable[[Bench], Step]) -> Callable[[Bench], Step]:
+    """The same over a tree whose storage takes half a millisecond for each question about a file."""
+
+    def slow(bench: Bench) -> Step:
+        fast = step(bench)
+        return replace(fast, environment=preload(bench.folder, tree(bench), LATENCY))
+
+    return slow
+
+
 def small(runs: int) -> Tree:
     """A tree of small runs, five of each test."""
     return lambda bench: bench.small(runs)
@@ -165,6 +179,10 @@ def of_groups(sizes: list[int]) -> Iterator[Case]:
                 usual=runs != last,
                 curve=(curve, runs),
             )
+    tree = groups(first)
+    for name, step, target in (("nothing-to-do", nothing_to_do, 1.35), ("from-nothing", from_nothing, 2.0)):
+        fast = step(tree)
+        yield Case(f"{name}-{first}-latency", slowly(tree, step(tree)), "without", fast, target, usual=True)
     yield Case("one-big-run-extraction", extraction(one_big), "read", reference("read.py", one_big), 5.0, usual=True)
 
 
