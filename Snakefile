@@ -222,6 +222,48 @@ use rule stats as data_package with:
         program=flow.program("data_package.py"),
 
 
+# Only if it is asked for: the requests of all runs, see docs/requests.md.
+rule request_rows:
+    """One batch: the requests of its runs, a row each. Reruns when the batch or the labels did; only the databases of
+    new and changed runs are read."""
+    input:
+        inventory=local(flow.inventory("{scatteritem}")),
+        settings=local(flow.settings("request_rows")),
+        extracted=local(flow.stamp("{scatteritem}")),
+    output:
+        local(flow.request_rows("{scatteritem}")),
+    log:
+        local(flow.log("request_rows-{scatteritem}")),
+    localrule: flow.makes_tables_at_once
+    conda:
+        flow.environment("tables")
+    resources:
+        **flow.batch_resources,
+    params:
+        program=flow.program("request_rows.py"),
+    shell:
+        flow.command("{input.inventory:q} {input.settings:q} {wildcards.scatteritem:q} {output:q}")
+
+
+# The files of all batches in one folder, which is the table.
+rule requests:
+    input:
+        settings=local(flow.settings("request_table")),
+        parts=local([flow.request_rows(batch) for batch in BATCHES]),
+        strict=local(flow.strict_stamp) if flow.strict else [],
+    output:
+        directory(flow.requests),
+    log:
+        local(flow.log("requests")),
+    localrule: True
+    conda:
+        flow.environment("runs")
+    params:
+        program=flow.program("request_table.py"),
+    shell:
+        flow.command("{input.settings:q} {input.parts:q} {output:q}")
+
+
 # With `strict: true`: fail if a run was skipped. A rule of its own, as a failing rule loses its output.
 rule strict:
     input:

@@ -12,6 +12,7 @@ from evalscope_summary import made
 from evalscope_summary.columns import Column
 from evalscope_summary.dictionary import described
 from evalscope_summary.jsonfile import write_atomically
+from evalscope_summary.layouts import request_columns
 from evalscope_summary.tables.files import columns_of
 
 _TYPES = {"text": "string", "integer": "integer", "float": "number", "boolean": "boolean"}
@@ -20,6 +21,7 @@ _DESCRIPTIONS = {
     "raw": "One row per run.",
     "stats": "One row per group of runs that repeat one test.",
     "problems": "One row per thing that was wrong.",
+    "requests": "One row per request of every run: a folder of Parquet files, one for each batch.",
 }
 
 
@@ -27,7 +29,7 @@ def resource(path: str, table: str, columns: Sequence[Column], metrics: str) -> 
     """A table as a resource of the package.
 
     Args:
-        path: of the CSV file, relative to the package's.
+        path: of the file, or of the folder of requests, relative to the package's.
         table: which it is.
         columns: of the table.
         metrics: the setting.
@@ -37,11 +39,14 @@ def resource(path: str, table: str, columns: Sequence[Column], metrics: str) -> 
         | {key: text for key, text in described(column, metrics).items() if text}
         for column in columns
     ]
-    return {
-        "name": table,
-        "type": "table",
-        "description": _DESCRIPTIONS[table],
-        "path": path,
+    made = {"name": table, "type": "table", "description": _DESCRIPTIONS[table], "path": path}
+    if table == "requests":
+        return made | {
+            "format": "parquet",
+            "mediatype": "application/vnd.apache.parquet",
+            "schema": {"fields": fields},
+        }
+    return made | {
         "format": "csv",
         "mediatype": "text/csv",
         "encoding": "utf-8",
@@ -62,6 +67,11 @@ def main() -> None:
     for path in options.tables:
         table, columns = columns_of(path, settings)
         resources.append(resource(path.name, table, columns, settings["metrics"]))
+    if "requests" in settings["tables"]:
+        path = options.package.name.removesuffix("".join(options.package.suffixes[-2:]))
+        resources.append(
+            resource(f"{path}_requests.parquet", "requests", request_columns(settings), settings["metrics"])
+        )
     package = {
         "profile": "tabular-data-package",
         "description": f"Tables of evalscope perf runs; metrics as {settings['metrics']}.",

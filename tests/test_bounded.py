@@ -17,6 +17,7 @@ from evalscope_summary import bounded, records
 from evalscope_summary.bounded import Failure, Worker
 from evalscope_summary.readers.evalscope.formats import DATABASE
 from evalscope_summary.records import Records, extract
+from evalscope_summary.request_rows import RequestRows
 
 RUN = "1.4.2/p1_n5_dp_short/20261124_021947/mock-7b"
 OTHER = "1.4.2/p1_n5_dp_short/20261124_021949/mock-7b"
@@ -138,6 +139,25 @@ def test_a_database_that_takes_hours_is_a_problem_of_its_run_for_good(
     assert "takes more than 1 s of computing" in problem.message
     assert bad.values["latency"] > 0, "what the JSON files say is there"
     assert not good.problems
+
+
+def test_a_database_that_takes_hours_costs_only_its_own_requests(
+    tmp_path: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_SECONDS", 1)
+    inventory = inventory_of(tree)
+    for again in (False, True):
+        rows = RequestRows(tmp_path / "requests", str(tree), inventory)
+        messages = dict(zip(inventory.sources, rows.refresh(), strict=True))
+        rows.close()
+        if again:
+            assert list(messages.values()) == [None, None], "for good"
+        else:
+            (message,) = messages[RUN] or [""]
+            assert "takes more than 1 s of computing" in message
+            assert messages[OTHER] == []
+    assert list(rows.runs(RUN)) == []
+    assert [sum(map(len, blocks)) > 0 for _, blocks in rows.runs(OTHER)] == [True]
 
 
 def test_files_that_take_all_time_without_a_database_skip_the_run(

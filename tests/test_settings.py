@@ -70,7 +70,7 @@ def test_truth_values_of_the_command_line_may_be_lower_case() -> None:
 def test_formats_tables_and_statistics_of_the_schema_are_those_of_the_code() -> None:
     values = {key: rule["items"].get("enum") for key, rule in schema()["properties"].items() if "items" in rule}
     assert values["formats"] == list(FORMATS)
-    assert values["tables"] == ["overview", *TABLES]
+    assert values["tables"] == ["overview", *TABLES, "requests"]
     assert values["statistics"] == list(STATISTICS)
 
 

@@ -25,6 +25,13 @@ def of_program(name: str) -> str:
     return _digest(imported([_PACKAGE.parent / name]))
 
 
+def of_module(file: str) -> str:
+    """Digest of a module of this package that keeps something of its own, and of what it imports; of the columns, all
+    but what is only said about them. Readers are not followed: they have digests of their own."""
+    files = imported([Path(file)], {_PACKAGE / "readers/__init__.py"})
+    return _digest(files - {_PACKAGE / "columns.py"}, columns.structure())
+
+
 def of_reader(module: str) -> str:
     """Digest of what decides what a reader's records hold: its modules, what they import, and how records are made; of
     the columns, all but what is only said about them. Other readers are not followed.

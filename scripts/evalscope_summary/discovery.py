@@ -39,6 +39,11 @@ class Claimed(NamedTuple):
     readers: tuple[str, ...]
     signature: Signature
 
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(status[0] for status in self.signature.values() if status)
+
 
 @dataclass
 class Tree:

@@ -1,6 +1,7 @@
 """The columns of each table, in order, and the settings that they depend on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from . import patterns
@@ -169,6 +170,38 @@ PROBLEM_COLUMNS = tuple(
 )
 """The columns of `summary_problems`."""
 
+_REQUEST = (
+    Column("request", "integer", "", "its place in the order of starts, from 1", "count"),
+    Column("start", "float", "s", "when it was sent, since the run's first start", "performance"),
+    Column("latency", "float", "s", "from start to end", "performance"),
+    Column("ttft", "float", "s", "time to first token; of streamed requests", "performance"),
+    Column("token_latency", "float", "s", "time per output token (TPOT); of streamed requests", "performance"),
+    Column("inter_token_latency", "float", "s", "mean of the intervals between its chunks", "performance"),
+    Column("input_tokens", "float", "tokens", "tokens of the prompt", "performance"),
+    Column("output_tokens", "float", "tokens", "tokens of the reply", "performance"),
+    Column("succeeded", "boolean", "", "whether it succeeded; else it has no measured values", "count"),
+    Column("stream", "boolean", "", "whether its reply was streamed", "label"),
+)
+REQUEST_MEASURES = tuple(column.name for column in _REQUEST[1:])
+"""The columns of a request that are measured, in order."""
+
+
+def request_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns of the request table, in order: the run, its labels, and the request. `stream` is the request's own.
+
+    Args:
+        settings: `label_pattern`.
+    """
+    labels = (column for column in label_columns(settings) if column.name != "stream")
+    own = (replace(column, origin=f"the request rows: {_request_formula(column)}") for column in _REQUEST)
+    return (BY_NAME["run"], *labels, *own)
+
+
+def _request_formula(column: Column) -> str:
+    known = BY_NAME.get(column.name)
+    return known.recomputed.removeprefix("mean of ") if known and known.recomputed else column.description
+
+
 TABLES = {"raw": raw_columns, "stats": stats_columns}
 """Table → its columns, for the settings that they depend on."""
 
@@ -180,6 +213,9 @@ COLUMN_SETTINGS = ("columns", "label_pattern", "statistics")
 
 MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", "label_pattern")
 """The settings that the rows of `summary_raw` depend on."""
+
+REQUEST_SETTINGS = ("prompt_long_chars", "label_pattern")
+"""The settings that the labels in the request table depend on."""
 
 GROUP_SETTINGS = ("group_by", "repeat_pattern", "label_pattern")
 """The settings that groups of runs depend on."""

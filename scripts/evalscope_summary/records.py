@@ -27,6 +27,11 @@ _BYTES_A_SECOND = 2**24  # large ones are read at thirty times that, and more
 Result = TypeVar("Result")
 
 
+def computing_seconds(claimed: Claimed) -> float:
+    """Seconds of computing that reading a source may take."""
+    return _SECONDS + claimed.size / _BYTES_A_SECOND
+
+
 class Due(NamedTuple):
     """A source that is to be read.
 
@@ -43,7 +48,7 @@ class Due(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of its files, as they were found."""
-        return sum(status[0] for status in self.claimed.signature.values() if status)
+        return self.claimed.size
 
 
 def read_settled(root: str, due: Due, failure: Failure | None = None) -> tuple[list[Record], Signature]:
@@ -138,7 +143,7 @@ class Extractor(Generic[Result]):
     def __init__(self, root: str, finish: Callable[[Due, list[Record], Signature], Result]) -> None:
         self.root = root
         self._finish = finish
-        self._worker = Workers(self._read, lambda item: _SECONDS + item[0].size / _BYTES_A_SECOND)
+        self._worker = Workers(self._read, lambda item: computing_seconds(item[0].claimed))
         self.start, self.close = self._worker.start, self._worker.close
 
     def _read(self, item: tuple[Due, Failure | None]) -> Result:
@@ -262,21 +267,34 @@ class Records:
 
     def remove_others(self, inventory: Inventory, batch: int, batches: int) -> int:
         """Remove records of sources that the batch no longer has, and left-over temporary files; return how many."""
-        wanted = {f"{source_hash(source)}.json" for source in inventory.sources}
-        removed = 0
-        for byte in range(256):
-            prefix = f"{byte:02x}"
-            if batch_of(prefix, batches) != batch:
-                continue
-            try:
-                names = os.listdir(self.folder / prefix)
-            except FileNotFoundError:
-                continue
-            for name in names:
-                if name not in wanted:
-                    (self.folder / prefix / name).unlink(missing_ok=True)
-                    removed += 1
-        return removed
+        return remove_others(
+            self.folder, {f"{source_hash(source)}.json" for source in inventory.sources}, batch, batches
+        )
+
+
+def remove_others(folder: Path, wanted: Set[str], batch: int, batches: int) -> int:
+    """Remove the files of a batch that are not wanted; return how many.
+
+    Args:
+        folder: with a folder for each first byte of a source's hash.
+        wanted: names of files.
+        batch: its index.
+        batches: how many there are.
+    """
+    removed = 0
+    for byte in range(256):
+        prefix = f"{byte:02x}"
+        if batch_of(prefix, batches) != batch:
+            continue
+        try:
+            names = os.listdir(folder / prefix)
+        except FileNotFoundError:
+            continue
+        for name in names:
+            if name not in wanted:
+                (folder / prefix / name).unlink(missing_ok=True)
+                removed += 1
+    return removed
 
 
 _SEAL = b'{"checksum":"%08x",'

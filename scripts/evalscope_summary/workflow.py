@@ -16,7 +16,7 @@ from . import array_logs, discovery, job_rate, jsonfile, locks, progress, reader
 from .digests import of_program
 from .inventory import ConflictingUse, WorkFolder, differ, inventories, place
 from .keeping import Kept, forget_unfinished
-from .layouts import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, TABLES
+from .layouts import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, REQUEST_SETTINGS, TABLES
 from .made import Made, digest_of, note
 from .start import Start, has_settings, show_in_containers
 
@@ -52,6 +52,8 @@ _RULES: Mapping[str, tuple[str, ...]] = {
     "export": COLUMN_SETTINGS,
     "overview": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics"),
     "workbook": COLUMN_SETTINGS,
+    "request_rows": REQUEST_SETTINGS,
+    "request_table": REQUEST_SETTINGS,
     "data_package": (*COLUMN_SETTINGS, "metrics", "tables"),
 }
 
@@ -90,9 +92,10 @@ class Flow:
         self.strict_stamp = str(self.folder.outputs / "strict.passed")
         self.workbook = f"{self.output}.xlsx"
         self.data_package = f"{self.output}.datapackage.json"
+        self.requests = self.table("requests", "parquet")
         self.overview = [self.table("overview", "csv"), self.table("overview", "md")]
         self.targets = self._targets()
-        self.described = [self.table(table, "csv") for table in (*config["tables"], "problems")]
+        self.described = [self.table(table, "csv") for table in (*config["tables"], "problems") if table != "requests"]
         self.kept = Kept(self.tables())
         self._overview_before = self._overview_date()
 
@@ -113,6 +116,7 @@ class Flow:
             *(self.overview if "overview" in tables else ()),
             *(self.table(table, format_) for table in tables if table in TABLES for format_ in single),
             *([self.workbook] if "xlsx" in formats else ()),
+            *([self.requests] if "requests" in tables else ()),
             self.table("problems", "csv"),
             self.data_package,
         ]
@@ -124,6 +128,10 @@ class Flow:
     def stamp(self, batch: str) -> str:
         """Path of a batch's stamp; the batch may be a wildcard."""
         return str(self.folder.stamp(batch))
+
+    def request_rows(self, batch: str) -> str:
+        """Path of the requests of a batch; the batch may be a wildcard."""
+        return str(self.folder.outputs / "requests" / f"{batch}.parquet")
 
     def pack(self, name: str) -> str:
         """Path of something of a batch in the storage that jobs share instead of files; the name may hold wildcards.
@@ -264,7 +272,8 @@ class Flow:
                 self.kept.remove_remains()
                 if may_write[tree] and not self.start.dry:
                     stamps = [self.stamp(batch) for batch in self.batches]
-                    forget_unfinished({*map(str, self.tables()), *stamps, self.strict_stamp})
+                    requests = [self.request_rows(batch) for batch in self.batches]
+                    forget_unfinished({*map(str, self.tables()), *stamps, *requests, self.strict_stamp})
             mine = [files for folder, files in wanted.items() if may_write[folder]]
             if mine:
                 self.folder.update(dict(ChainMap(*mine)), self.kept.existing())
@@ -354,7 +363,7 @@ class Flow:
     def tables(self) -> list[Path]:
         """Where all tables are that can be made."""
         tables = [self.table(table, format_) for table in TABLES for format_ in FORMATS]
-        tables += [*self.overview, self.table("problems", "csv"), self.workbook, self.data_package]
+        tables += [*self.overview, self.table("problems", "csv"), self.workbook, self.data_package, self.requests]
         return [self._placed(path) for path in tables]
 
     def _overview_date(self) -> int | None:

@@ -22,10 +22,9 @@ _ROW_GROUP = 1_000_000
 """Cells of a row group, which is what has to be in memory to write it, and to read it."""
 
 
-def write_parquet(path: Path, columns: Sequence[Column], table: Table) -> None:
-    """Write a table as Parquet: typed columns, with unit and description as metadata of the fields, and the types of
-    the frame for `pandas.read_parquet`."""
-    schema = pyarrow.schema(
+def schema_of(columns: Sequence[Column]) -> pyarrow.Schema:
+    """The types of columns, with unit and description as metadata of the fields."""
+    return pyarrow.schema(
         [
             pyarrow.field(
                 column.name,
@@ -35,6 +34,12 @@ def write_parquet(path: Path, columns: Sequence[Column], table: Table) -> None:
             for column in columns
         ]
     )
+
+
+def write_parquet(path: Path, columns: Sequence[Column], table: Table) -> None:
+    """Write a table as Parquet: typed columns, with unit and description as metadata of the fields, and the types of
+    the frame for `pandas.read_parquet`."""
+    schema = schema_of(columns)
     groups = _groups(table, max(_ROW_GROUP // len(columns), 1))
     first = pyarrow.Table.from_pandas(next(groups), schema, preserve_index=False)
     with replacing(path) as temporary, parquet.ParquetWriter(temporary, first.schema) as file:

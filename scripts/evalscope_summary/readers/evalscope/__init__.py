@@ -9,6 +9,7 @@ from ...bounded import Failure
 from ...columns import BY_NAME, PERCENTS, STANDARD, Column
 from ...record import Record, Wanted
 from ..base import Listing, Reader, Source, Trace
+from ..requests import Requests
 from . import definitions, formats
 
 
@@ -63,6 +64,13 @@ class Evalscope(Reader):
         from .read import read_run  # not needed to find runs
 
         return [read_run(root, path, present, wanted, failure)]
+
+    def requests(self, root: str, path: str, present: Collection[str]) -> Iterator[tuple[str, Iterator[Requests]]]:
+        """The rows of the database of a complete run, if it has one."""
+        from .from_rows import requests_of  # imports numpy
+
+        if formats.DATABASE in present:
+            yield from requests_of(root, path, present)
 
     def place(self, run: str) -> tuple[str | None, str]:
         """The folders of any run say it."""

@@ -3,16 +3,20 @@ definition for all releases. Imports numpy, which most runs of some releases don
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from array import array
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from sqlite3 import Connection
 
 from ...columns import AT_LEAST, BELOW, PERCENTILE_COLUMNS
+from ...problems import storable
 from ...record import Part, Record, Wanted
 from ..releases import Window
+from ..requests import Requests
 from . import formats, percentiles
-from .database import FOR_PERCENTILES, FOR_RECOMPUTING, Totals, rows
-from .folder import Run
+from .database import FOR_PERCENTILES, FOR_RECOMPUTING, Totals, connect, rows, totals
+from .folder import Run, open_run
 
 Reported = Mapping[tuple[int, str], float | None]
 """(percentile, metric) → number in the file's unit; None where the file says NaN, or what can't be one."""
@@ -90,3 +94,23 @@ def _recomputed(run: Run, measured: percentiles.Measured) -> Part:
     """All performance cells by one definition for all releases."""
     cells = measured.by_definition.cells(run.applies)
     return Part({column: number for column, number in cells.items() if run.succeeded or column == "time_taken"})
+
+
+def requests_of(root: str, path: str, present: Collection[str]) -> Iterator[tuple[str, Iterator[Requests]]]:
+    """The requests of a run folder, if its run is in the table; see `Reader.requests`."""
+    record = Record(path)
+    run = open_run(record, f"{root}/{path}", present)
+    if run:
+        with connect(run.folder, present) as connection:
+            yield storable(path), _requests(run, connection)
+
+
+def _requests(run: Run, connection: Connection) -> Iterator[Requests]:
+    streamed = run.args.get("stream") is True
+    for part in rows(connection, totals(connection).columns, FOR_RECOMPUTING, streamed):
+        if run.input_only:  # what can't be generated is not there, whatever the client wrote
+            nothing = array("d", [math.nan]) * len(part.start)
+            part.ttft = part.output_tokens = part.stream = nothing
+            part.intervals, part.interval_counts = array("d"), array("q", bytes(8 * len(part.start)))
+            part.continued = 0
+        yield part

@@ -1,0 +1,70 @@
+"""Write the requests of the runs of one batch as a Parquet file. Run by rule `request_rows`.
+
+The rows of new and changed runs are read, and kept in the work folder; those of the others are there."""
+
+import argparse
+import gc
+import json
+import sys
+from collections import deque
+from contextlib import closing
+from pathlib import Path
+
+from evalscope_summary.inventory import Inventory
+from evalscope_summary.jsonfile import replacing
+from evalscope_summary.layouts import request_columns
+from evalscope_summary.progress import Progress, is_quiet, shown
+from evalscope_summary.records import Records
+from evalscope_summary.request_rows import RequestRows
+from evalscope_summary.tables.assembling import assemble
+from evalscope_summary.tables.request_table import RequestTable
+
+
+def main() -> None:
+    """Read what changed, then write the requests of all runs of the batch, run by run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("inventory", type=Path, help="inventory of the batch, in <work folder of the tree>/inventory/")
+    parser.add_argument("settings", type=Path, help="JSON file with the settings of this rule")
+    parser.add_argument("batch", help="name of the batch, such as 1-of-8")
+    parser.add_argument("table", type=Path, help="the Parquet file to write")
+    options = parser.parse_args()
+    gc.disable()  # it ends soon, and leaves next to no garbage
+    settings = json.loads(options.settings.read_bytes())
+    inventory = Inventory.load(options.inventory)
+    folder = options.inventory.parent.parent
+    records = Records(folder / "records")
+    kept = RequestRows(folder / "requests", records.tree(inventory), inventory)
+    read = 0
+    for messages in kept.refresh():
+        read += messages is not None
+        for message in messages or ():
+            print(message, file=sys.stderr)
+    kept.close()
+    number, batches = (int(part) for part in options.batch.split("-of-"))
+    kept.remove_others(number - 1, batches)
+    with (
+        shown(Progress(f"requests of batch {options.batch}", len(inventory.sources))) as progress,
+        replacing(options.table) as temporary,
+        closing(RequestTable(temporary, request_columns(settings))) as table,
+    ):
+        for source in inventory.sources:
+            labels = {}
+            for record in records.get(inventory, source):
+                if not record.skipped:
+                    row = assemble(record, {**settings, "metrics": "reported", "fill_percentiles": False})
+                    labels[row["run"]] = row
+            for run, blocks in kept.runs(source):
+                if run in labels:
+                    table.add(labels[run], blocks)
+                else:  # its files changed since its record was made
+                    print(f"{run}: it is left out, as it is not in summary_raw", file=sys.stderr)
+                    deque(blocks, 0)
+            progress.done += 1
+    records.extractor(inventory).close()
+    if not is_quiet():
+        count = len(inventory.sources)
+        print(f"batch {options.batch}: {table.rows} requests; {read} of {count} runs were read", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
