@@ -24,7 +24,7 @@ _ARROW = {
     "boolean": pyarrow.bool_(),
 }
 _OF_ARROW = {_ARROW[name]: DTYPES[name] for name in ("text", "integer", "boolean")}
-_BLOCK, _LARGEST_BLOCK = 2**20, 2**31 - 1  # bytes: of small ones, Arrow keeps less memory
+_BLOCK, _PART, _LARGEST_BLOCK = 2**20, 2**19, 2**31 - 1  # bytes: of small ones, Arrow keeps less memory
 
 
 def write_csv(path: Path, columns: Sequence[Column], table: Table) -> None:
@@ -68,7 +68,7 @@ def read_csv(path: Path, columns: Sequence[Column], names: Sequence[str] | None 
     Raises:
         WrongTable: its header is another, or a cell can't be of its column's type.
     """
-    return _frame(pyarrow.Table.from_batches(list(_batches(path, columns, names))))
+    return _frame(pyarrow.Table.from_batches(list(_batches(path, columns, _BLOCK, names))))
 
 
 def read_csv_by_parts(path: Path, columns: Sequence[Column]) -> Iterator[pd.DataFrame]:
@@ -77,7 +77,8 @@ def read_csv_by_parts(path: Path, columns: Sequence[Column]) -> Iterator[pd.Data
     Raises:
         WrongTable: when it comes to what is wrong.
     """
-    for batch in _batches(path, columns, None):
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())  # Arrow's own keeps what parts leave behind
+    for batch in _batches(path, columns, _PART):
         yield _frame(pyarrow.Table.from_batches([batch]))
 
 
@@ -85,14 +86,16 @@ def _frame(table: pyarrow.Table) -> pd.DataFrame:
     return table.to_pandas(types_mapper=_OF_ARROW.get, self_destruct=True)
 
 
-def _batches(path: Path, columns: Sequence[Column], names: Sequence[str] | None) -> Iterator[pyarrow.RecordBatch]:
+def _batches(
+    path: Path, columns: Sequence[Column], block: int, names: Sequence[str] | None = None
+) -> Iterator[pyarrow.RecordBatch]:
     """The rows of a table, after a batch with none."""
     if csv_header(path) != [column.name for column in columns]:
         raise WrongTable(f"{path}: its header is not the one of this version; delete it, and it is made again")
     done = 0
     try:
         try:
-            reader = _opened(path, columns, names, _BLOCK)
+            reader = _opened(path, columns, names, block)
             yield pyarrow.RecordBatch.from_pylist([], reader.schema)
             for batch in reader:
                 done += len(batch)

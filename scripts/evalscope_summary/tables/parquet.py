@@ -18,7 +18,7 @@ _TYPES = {
     "boolean": pyarrow.bool_(),
 }
 
-_ROW_GROUP = 1_000_000
+_ROW_GROUP = 200_000
 """Cells of a row group, which is what has to be in memory to write it, and to read it."""
 
 
