@@ -15,6 +15,7 @@ CODES = {
     "percentiles-disagree": "the request rows give other percentiles than the file",
     "corrected-throughput": "the tool divided by the wrong time; corrected, its values are in the message",
     "no-request-rows": "the tool kept no row of each request, so that nothing can be recomputed",
+    "requested-tokens": "the tool seems to count the tokens that were asked for, not those that came",
     "value-out-of-range": "a metric that is negative, no number or infinite: the cell is empty",
     "duplicate-run": "the same bytes as another run: perhaps a copy; both stay",
     "mixed-definitions": "a group averages runs of several tools, or of releases that give a metric different meanings",

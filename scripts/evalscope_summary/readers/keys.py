@@ -61,7 +61,7 @@ def value_at(content: Any, path: str) -> Any:
 def taken(checked: Checked, content: Mapping[str, Any], keys: Keys) -> Values:
     """The cells that stand at the first of their keys that is there, each by its column's type.
 
-    Durations of 0 are none: tools write 0.0 where there was nothing to average.
+    Durations of 0 are none, and NaN is: tools write them where there was nothing to average.
     """
     values: Values = {}
     for column, places in keys.items():
@@ -83,7 +83,7 @@ def _cell(checked: Checked, column: str, key: Key, value: Any) -> Any:
         return checked.count(key.path, value)
     if made.type == "boolean":
         return value if isinstance(value, bool) else None
-    if made.unit == "s" and value == 0 and value is not False:
+    if value != value or (made.unit == "s" and value == 0 and value is not False):
         return None
     return checked.number(key.path, value, key.divisor)
 
@@ -125,7 +125,9 @@ def finish(record: Record, checked: Checked, applies: Callable[[str], bool] = la
         part.values = {
             column: value
             for column, value in part.values.items()
-            if applies(column) and (succeeded != 0 or column not in PERFORMANCE or column == "time_taken")
+            if value is not None
+            and applies(column)
+            and (succeeded != 0 or column not in PERFORMANCE or column == "time_taken")
         }
     if checked.unusable:
         message = f"no usable value for {', '.join(checked.unusable)}: nothing is taken from there"

@@ -70,6 +70,12 @@ class ResultFiles(Reader):
         """Whether a file may hold runs of the tool, by its name."""
         return True
 
+    def chosen_name(self, path: str) -> str | None:
+        """The name of a file without its ending, if it is not one that the tool makes up: somebody told tests apart
+        by it."""
+        name = os.path.basename(path)
+        return None if self.names.fullmatch(name) else storable(name.rpartition(".")[0]) or None
+
     def files(self, path: str) -> Collection[str]:
         """The file itself."""
         return (os.path.basename(path),)

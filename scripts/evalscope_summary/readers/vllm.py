@@ -144,7 +144,7 @@ class Vllm(ResultFiles):
         record = Record(found.run)
         common, reported = record.common.values, record.reported.values
         input_only = _is_input_only(content)
-        common |= _labels(found, checked)
+        common |= {"name": self.chosen_name(found.path)} | _labels(found, checked)
         common |= taken(checked, content, COUNTS)
         if "failed" not in common and (failed := _failed(content, common)) is not None:
             common["failed"] = failed
@@ -194,6 +194,7 @@ class Vllm(ResultFiles):
                 "config": "folders of the file, but those that are only a time",
                 "requests": "`completed` + `failed`",
                 "failed": "`failed`, else the texts in `errors`, else `num_prompts` - `completed`",
+                "name": "`label`, else the file's name, where it is not made up by vLLM",
                 "latency": "`mean_e2el_ms` / 1000, else the mean of `latencies`",
                 "input_throughput": f"`{INPUT_ONLY_THROUGHPUT}` of pooling backends",
                 "stream": "always true, but for pooling backends",
