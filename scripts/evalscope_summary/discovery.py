@@ -155,12 +155,13 @@ class _Walk:
         looked = _Folder([], [], {}, [])
         entries: dict[str, os.DirEntry[str]] = {}
         folders: dict[str, str] = {}
+        foreign = self.foreign
         try:
             with os.scandir(f"{self.root}/{path}") as found:
                 for entry in found:
                     name = entry.name
                     entries[name] = entry
-                    if not name.startswith(".") and name not in self.foreign and _is_folder(path, entry, looked):
+                    if name[0] != "." and name not in foreign and _is_folder(path, entry, looked):
                         below = f"{path}/{name}" if path else name
                         if not self.left_out(below, entry):
                             folders[name] = below
@@ -171,9 +172,10 @@ class _Walk:
             return _Folder([], [], {path: _problem(path, "incomplete", message)}, [])
         for reader in self.readers:
             _ask(reader, Listing(path, entries.keys()), entries, folders, looked)
-        endings, known = self.endings, self.known
-        if files := [name for name in entries if name.endswith(endings) and name not in known]:
-            for reader in self.of_files:
+        known = self.known
+        if not known.issuperset(entries):  # as in the folders of most runs
+            files = [name for name in entries if name.endswith(self.endings) and name not in known]
+            for reader in self.of_files if files else ():
                 if own := frozenset(name for name in files if name.endswith(reader.endings)):
                     _ask(reader, Listing(path, own), entries, folders, looked)
         looked.enter.extend(folders.values())
@@ -189,7 +191,7 @@ class _Walk:
             self.progress.done += 1
 
     def left_out(self, path: str, entry: os.DirEntry[str]) -> bool:
-        if path in self.own or any(fnmatchcase(path, pattern) for pattern in self.exclude):
+        if path in self.own or (self.exclude and any(fnmatchcase(path, pattern) for pattern in self.exclude)):
             return True
         return entry.is_symlink() and self.leads_back(path)
 
