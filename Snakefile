@@ -296,5 +296,6 @@ onerror:
 
 onsuccess:
     flow.kept.release()
+    flow.take_over_dates()
     flow.show_overview()
     library().array_logs.remove(workflow)

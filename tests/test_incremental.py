@@ -366,6 +366,16 @@ def test_a_table_that_was_changed_by_hand_is_named_and_made_again(
         assert outcome.jobs["merge"] == (table == "raw")
 
 
+def test_the_dates_that_snakemake_gives_to_tables_are_known_to_the_next_start(built: Project) -> None:
+    noted = {}
+    for path in built.folder.glob(".evalscope-summary/output-*/*.made"):
+        noted |= json.loads(path.read_bytes())["tables"]
+    assert {"summary_raw.csv", "summary_problems.csv", "summary_stats.csv"} <= noted.keys()
+    for name, (size, date, _) in noted.items():
+        status = (built.folder / name).stat()
+        assert (size, date) == (status.st_size, status.st_mtime_ns), name
+
+
 def test_a_table_that_was_copied_or_touched_is_not_made_again(project: Project) -> None:
     raw = project.folder / "summary_raw.csv"
     raw.touch()

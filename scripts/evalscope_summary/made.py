@@ -65,6 +65,20 @@ class Made:
         return status.st_size == size and (status.st_mtime_ns == date or _digest(table) == digest)
 
 
+def take_over_dates(settings: Path, tables: Iterable[Path]) -> None:
+    """Note the dates that Snakemake (9.27) gave to tables when their rule had run, so that starts needn't read them.
+
+    Args:
+        settings: the file with the rule's settings.
+        tables: that the rule makes, as far as they are there.
+    """
+    made = Made.of(settings)
+    dates = {table.name: table.stat().st_mtime_ns for table in tables if made and made.is_still(table)}
+    if made and any(made.tables[name][1] != date for name, date in dates.items()):
+        states = {name: (size, dates.get(name, date), digest) for name, (size, date, digest) in made.tables.items()}
+        _write(settings, made.settings, states, made.runs)
+
+
 def note(settings: Path, tables: Sequence[Path] = (), runs: str = "") -> None:
     """Note what a rule just made.
 
@@ -80,5 +94,9 @@ def note(settings: Path, tables: Sequence[Path] = (), runs: str = "") -> None:
     for table in tables:
         status = table.stat()
         states[table.name] = (status.st_size, status.st_mtime_ns, _digest(table))
-    content = {"settings": json.loads(settings.read_bytes()), "tables": states, "runs": runs}
-    jsonfile.write_atomically(_path(settings), json.dumps(content).encode())
+    _write(settings, json.loads(settings.read_bytes()), states, runs)
+
+
+def _write(settings: Path, content: dict[str, Any], tables: dict[str, tuple[int, int, str]], runs: str) -> None:
+    made = {"settings": content, "tables": tables, "runs": runs}
+    jsonfile.write_atomically(_path(settings), json.dumps(made).encode())

@@ -17,7 +17,7 @@ from .digests import of_program
 from .inventory import ConflictingUse, WorkFolder, differ, inventories, place
 from .keeping import Kept, forget_unfinished
 from .layouts import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, REQUEST_SETTINGS, TABLES
-from .made import Made, digest_of, note
+from .made import Made, digest_of, note, take_over_dates
 from .start import Start, has_settings, show_in_containers
 
 
@@ -350,6 +350,11 @@ class Flow:
             settings, tables = self.folder.settings(rule), self._chained(rule)
             if tables and not Made.of(settings):
                 note(settings, tables, runs)
+
+    def take_over_dates(self) -> None:
+        """After a successful run: the dates of the tables that others are made of are those of now."""
+        for rule in _MADE:
+            take_over_dates(self.folder.settings(rule), self._chained(rule))
 
     def _placed(self, path: str) -> Path:
         """Where a table lies, from the working directory."""
