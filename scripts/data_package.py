@@ -13,6 +13,7 @@ from evalscope_summary.columns import Column
 from evalscope_summary.dictionary import described
 from evalscope_summary.jsonfile import write_atomically
 from evalscope_summary.layouts import request_columns
+from evalscope_summary.older import note_sources
 from evalscope_summary.tables.files import columns_of
 
 _TYPES = {"text": "string", "integer": "integer", "float": "number", "boolean": "boolean"}
@@ -79,6 +80,7 @@ def main() -> None:
     }
     write_atomically(options.package, orjson.dumps(package, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     made.note(options.settings)
+    note_sources(options.settings, [options.package], options.tables)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import gc
 import sys
 from pathlib import Path
 
-from evalscope_summary.inventory import Inventory
+from evalscope_summary.inventory import Inventory, left_out_beside
 from evalscope_summary.progress import Progress, is_quiet, shown
 from evalscope_summary.records import Records, extract
 
@@ -35,7 +35,7 @@ def main() -> None:
                 read += 1
                 progress.size += sum(status[0] for status in claimed.signature.values() if status)
     records.extractor(inventory).close()
-    removed = records.remove_others(inventory, number - 1, batches)
+    removed = records.remove_others(inventory, number - 1, batches, left_out_beside(options.inventory))
     records.correct(options.inventory)
     if not is_quiet():
         kept = len(inventory.sources) - read

@@ -8,6 +8,7 @@ from pathlib import Path
 from evalscope_summary import made
 from evalscope_summary.jsonfile import write_atomically
 from evalscope_summary.layouts import raw_columns
+from evalscope_summary.older import note_sources
 from evalscope_summary.tables.csv import read_csv, read_problems, write_csv
 from evalscope_summary.tables.errors import WrongTable
 from evalscope_summary.tables.overview import inputs, markdown, overview
@@ -33,6 +34,7 @@ def main() -> None:
     lines = markdown(shown, len(raw), problems, settings["metrics"])
     write_atomically(options.report, (f"{line}\n".encode() for line in lines))
     made.note(options.settings, [options.table])
+    note_sources(options.settings, [options.table, options.report], [options.raw, options.problems])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evalscope_summary import made
 from evalscope_summary.layouts import raw_columns, stats_columns
+from evalscope_summary.older import note_sources
 from evalscope_summary.tables.csv import read_csv, write_csv
 from evalscope_summary.tables.errors import WrongTable
 from evalscope_summary.tables.stats import statistics_by_parts
@@ -27,6 +28,7 @@ def main() -> None:
         parser.exit(1, f"{error}\n")
     write_csv(options.stats, stats_columns(settings), table)
     made.note(options.settings, [options.stats])
+    note_sources(options.settings, [options.stats], [options.raw])
 
 
 if __name__ == "__main__":

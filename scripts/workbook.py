@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from evalscope_summary import made
+from evalscope_summary.older import note_sources
 from evalscope_summary.tables.csv import read_csv_by_parts
 from evalscope_summary.tables.errors import TooLarge, WrongTable
 from evalscope_summary.tables.files import columns_of
@@ -28,6 +29,7 @@ def main() -> None:
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")
     made.note(options.settings)
+    note_sources(options.settings, [options.workbook], options.tables)
 
 
 if __name__ == "__main__":

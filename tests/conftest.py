@@ -402,7 +402,8 @@ def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> d
     config = complete(settings)
     # a reader of the project's own lies beside its tree
     readers = load([str(tree.parent / file) for file in config["readers"]])
-    found = discover(str(tree), config["exclude"], readers=readers)
+    period = {key: config[key] for key in ("since", "until")}
+    found = discover(str(tree), config["exclude"], readers=readers, **period)
     wanted = set(wanted_of(config))
     records = [r for path, claimed in found.sources.items() for r in read_source(str(tree), path, *claimed, wanted)]
     merged = merge([entries(records, config, cells_in(raw_columns(config)))])

@@ -182,6 +182,30 @@ def test_what_is_excluded_is_no_problem_either(tmp_path: Path) -> None:
     assert len(discover(str(tmp_path)).problems) == 1
 
 
+def test_patterns_that_match_nothing_are_known(tmp_path: Path) -> None:
+    for run in ("a/x/m", "b/m"):
+        put(tmp_path / run)
+    tree = discover(str(tmp_path), ["a/x", "*/x", "a/x/m", "c", "B"])
+    assert tree.unmatched == ("a/x/m", "c", "B")
+    assert tree.left_out == {"a/x"}
+
+
+def test_runs_of_another_period_are_left_out_and_known(tmp_path: Path) -> None:
+    for day in (28, 29, 30):
+        put(tmp_path / "c" / f"202511{day}_120000" / "m")
+    put(tmp_path / "c" / "20251128_130000" / "m" / "parallel_1_number_2", "other.txt")
+    put(tmp_path / "c" / "m")
+    tree = discover(str(tmp_path), since="20251129_000000", until="20251129_120000")
+    assert sorted(tree.sources) == ["c/20251129_120000/m", "c/m"]
+    assert tree.problems == {}
+    assert {"c/20251128_120000/m", "c/20251130_120000/m"} < tree.left_out
+
+
+def test_the_nearest_timestamp_decides_on_the_period(tmp_path: Path) -> None:
+    put(tmp_path / "20251101_000000" / "c" / TS / "m")
+    assert list(discover(str(tmp_path), since=TS).sources) == [f"20251101_000000/c/{TS}/m"]
+
+
 # --- links ---
 
 

@@ -260,12 +260,26 @@ def test_switching_percentile_filling_off_and_on_reads_nothing(project: Project)
     assert project.tables()["summary_raw.csv"] == filled
 
 
-def test_an_excluded_run_leaves_the_table_and_nothing_is_read(built: Project) -> None:
-    built.configure(exclude=["0.8.0", "*/20261124_021947"])
+def test_an_excluded_run_leaves_the_table_and_comes_back_without_being_read(built: Project) -> None:
+    gone = next(run for run in built.runs() if run.startswith("0.8.0/"))
+    built.configure(exclude=["0.8.0", "*/20261124_021947"], since="2026-11-24", until="20261124_021900")
     assert built.refresh().read == set()
-    assert RUN not in (built.folder / "summary_raw.csv").read_text()
+    raw = (built.folder / "summary_raw.csv").read_text()
+    assert RUN not in raw
+    assert 1 < raw.count("\n") < len(built.runs())
+    shutil.rmtree(built.tree / gone)
     built.configure()
-    assert RUN in built.refresh().read
+    assert built.refresh().read == set()
+    assert RUN in (built.folder / "summary_raw.csv").read_text()
+    assert gone not in {source for source, _ in built.record_files().values()}
+
+
+def test_what_leaves_no_run_is_an_error_that_says_so_and_changes_nothing(built: Project) -> None:
+    tables = built.tables()
+    outcome = built.snakemake("--config", 'exclude=["*", "old/*"]', succeeds=False)
+    outcome.fails_with("by 'exclude', no run is left below 'results' (left out: '0.13.0'", "allow_empty")
+    assert "'old/*' matches nothing" in outcome.text
+    assert built.tables() == tables
 
 
 def edit(project: Project, folder: Path, program: str) -> None:

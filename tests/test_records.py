@@ -247,3 +247,20 @@ def test_a_link_that_may_not_be_followed_is_mentioned(shared_tree: Path) -> None
     hidden.chmod(0o755)
     assert [problem[:4] for problem in problems.values()] == [["skipped", "incomplete", "b", ""]]
     assert discover(str(shared_tree)).sources.keys() == {"a", "b"}
+
+
+# --- what is left out ---
+
+
+def test_records_of_what_is_left_out_are_kept_and_those_of_what_is_gone_are_not(tree: Path, tmp_path: Path) -> None:
+    for run in ("old/2024/m", "old/m", "older/m", "gone"):
+        shutil.copytree(tree / "a", tree / run)
+    inventory, records = inventory_of(tree), Records(tmp_path / "work" / "records")
+    for run in inventory.sources:
+        records.get(inventory, run)
+    (records.folder / "00").mkdir(exist_ok=True)
+    (records.folder / "00" / "x.tmp").write_bytes(b"{")
+    now = replace(inventory, sources={"a": inventory.sources["a"]})
+    assert records.remove_others(now, 0, 1, {"old", "b"}) == 3
+    left = {run for run in inventory.sources if Path(records.path(run)).exists()}
+    assert left == {"a", "b", "old/m", "old/2024/m"}

@@ -1,5 +1,6 @@
 """The configuration: one schema, complete defaults, errors that name the key."""
 
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -53,6 +54,10 @@ def test_the_default_grouping_is_every_label_of_the_column_table() -> None:
         ({"label_pattern": "(?P<latency_ci95>.*)"}, ["'label_pattern'", "'latency_ci95'"]),
         ({"label_pattern": "(?P<gpu>.*)", "group_by": ["gpus"]}, ["'group_by'", "did you mean 'gpu'"]),
         ({"output": "a{b}"}, ["'output'", "No braces"]),
+        ({"since": "yesterday"}, ["'since'", "'yesterday'", "20260131"]),
+        ({"until": "20260231"}, ["'until'", "20260231"]),
+        ({"since": ["20260131"]}, ["'since'", "string"]),
+        ({"since": 20260201, "until": "2026-01-31"}, ["'since' 20260201 is later than 'until' 2026-01-31"]),
     ],
 )
 def test_what_is_wrong_is_named(config: dict[str, Any], named: list[str]) -> None:
@@ -65,6 +70,14 @@ def test_what_is_wrong_is_named(config: dict[str, Any], named: list[str]) -> Non
 def test_truth_values_of_the_command_line_may_be_lower_case() -> None:
     assert complete({"strict": "true", "fill_percentiles": "False"})["strict"] is True
     assert complete({"strict": "true", "fill_percentiles": "False"})["fill_percentiles"] is False
+
+
+def test_times_are_taken_as_yaml_reads_them() -> None:
+    for written in ("20260131_120000", 20260131120000, datetime(2026, 1, 31, 12), "2026-01-31T12:00"):
+        assert complete({"since": written})["since"] == "20260131_120000"
+    for day in (20260131, date(2026, 1, 31), "2026-01-31"):
+        config = complete({"since": day, "until": day})
+        assert (config["since"], config["until"]) == ("20260131_000000", "20260131_235959")
 
 
 def test_formats_tables_and_statistics_of_the_schema_are_those_of_the_code() -> None:

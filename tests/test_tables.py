@@ -343,6 +343,14 @@ def test_a_run_without_config_or_timestamp_comes_first() -> None:
     assert merged([record("a"), bare])[0] == ["z", "a"]
 
 
+def test_a_run_of_another_period_is_no_row_even_if_only_its_file_says_when_it_was() -> None:
+    records = [
+        record(run, "c", stamp) for run, stamp in (("a", "20251128_235959"), ("b", "20251129_000000"), ("c", None))
+    ]
+    found = entries(records, complete({"since": "2025-11-29"}))
+    assert [entry.labels["run"] for entry in found.entries] == ["b", "c"]
+
+
 def test_a_skipped_run_is_a_problem_and_no_row() -> None:
     skipped = Record("gone")
     skipped.note("skipped", "incomplete", "benchmark_args.json", "missing")

@@ -10,13 +10,13 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
 from .problems import Problem, storable
 from .progress import Progress
 from .readers import READERS
 from .readers.base import Listing, Reader, Signature, Source, Trace
+from .selection import Selection
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -52,10 +52,14 @@ class Tree:
     Attributes:
         sources: path below the tree → who may read it, and the signature of its files.
         problems: folders that should hold a run and don't, as rows of `summary_problems`.
+        left_out: paths of what is there and not wanted: folders, which were not entered, and sources.
+        unmatched: the patterns of `exclude` that matched nothing.
     """
 
     sources: dict[str, Claimed] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
+    unmatched: tuple[str, ...] = ()
 
 
 def discover(
@@ -64,6 +68,9 @@ def discover(
     own: Sequence[str] = (),
     progress: Progress | None = None,
     readers: Sequence[Reader] = READERS,
+    *,
+    since: str = "",
+    until: str = "",
 ) -> Tree:
     """Walk a results tree.
 
@@ -76,6 +83,8 @@ def discover(
         own: paths of folders that this workflow writes to.
         progress: counts the sources.
         readers: are asked what a folder holds.
+        since: what is older by its timestamp is left out, as far as paths show it; empty: nothing is.
+        until: the same for what is newer.
 
     Raises:
         MissingTree: `root` can't be listed.
@@ -93,7 +102,7 @@ def discover(
     collecting = gc.isenabled()
     gc.disable()  # nothing here is garbage, and looking for it again and again among all that there is takes long
     try:
-        return _Walk(root, exclude, own, progress, readers).walk()
+        return _Walk(root, own, progress, readers, Selection(exclude, since, until)).walk()
     finally:
         if collecting:
             gc.enable()
@@ -103,13 +112,13 @@ class _Walk:
     def __init__(
         self,
         root: str,
-        exclude: Sequence[str],
         own: Sequence[str],
         progress: Progress | None,
         readers: Sequence[Reader],
+        selection: Selection,
     ) -> None:
         self.root = root
-        self.exclude = exclude
+        self.selection = selection
         real_root = os.path.realpath(root)
         self.own = frozenset(os.path.relpath(os.path.realpath(path), real_root) for path in own)
         self.progress = progress or Progress("")
@@ -140,6 +149,7 @@ class _Walk:
         for trace in self.unless_below:
             if trace.path not in explained:
                 self.tree.problems[trace.path] = _problem(trace.path, trace.code, trace.message, trace.file)
+        self.tree.left_out, self.tree.unmatched = self.selection.left_out, self.selection.unmatched
         return self.tree
 
     def take(self, folder: "_Folder") -> list[str]:
@@ -151,7 +161,8 @@ class _Walk:
         return folder.enter
 
     def look(self, path: str) -> "_Folder":
-        """List one folder, and look at what is in it; changes nothing, as several threads may do it at once."""
+        """List one folder, and look at what is in it; as several threads may do it at once, all that changes is which
+        paths are left out, in whatever order."""
         looked = _Folder([], [], {}, [])
         entries: dict[str, os.DirEntry[str]] = {}
         folders: dict[str, str] = {}
@@ -171,13 +182,13 @@ class _Walk:
             message = f"the folder can't be listed: {error.strerror}; what is in it is missing from the tables"
             return _Folder([], [], {path: _problem(path, "incomplete", message)}, [])
         for reader in self.readers:
-            _ask(reader, Listing(path, entries.keys()), entries, folders, looked)
+            _ask(reader, Listing(path, entries.keys()), entries, folders, looked, self.selection)
         known = self.known
         if not known.issuperset(entries):  # as in the folders of most runs
             files = [name for name in entries if name.endswith(self.endings) and name not in known]
             for reader in self.of_files if files else ():
                 if own := frozenset(name for name in files if name.endswith(reader.endings)):
-                    _ask(reader, Listing(path, own), entries, folders, looked)
+                    _ask(reader, Listing(path, own), entries, folders, looked, self.selection)
         looked.enter.extend(folders.values())
         return looked
 
@@ -191,7 +202,7 @@ class _Walk:
             self.progress.done += 1
 
     def left_out(self, path: str, entry: os.DirEntry[str]) -> bool:
-        if path in self.own or (self.exclude and any(fnmatchcase(path, pattern) for pattern in self.exclude)):
+        if path in self.own or self.selection.excludes(path):
             return True
         return entry.is_symlink() and self.leads_back(path)
 
@@ -292,11 +303,16 @@ def _ask(
     entries: Mapping[str, os.DirEntry[str]],
     folders: dict[str, str],
     looked: _Folder,
+    selection: Selection,
 ) -> None:
     """Note what a reader says that a folder holds; what is called like a file of its is not entered."""
     for claimed in reader.sources(listing):
         for name in claimed.foreign:
             folders.pop(name, None)
+        if claimed.path != listing.path and selection.excludes(claimed.path):  # a file; folders were asked before
+            continue
+        if selection.is_of_another_period(claimed.path, reader.place):
+            continue
         if isinstance(claimed, Source):
             looked.claims.append(
                 (reader.name, claimed.path, {name: _sign(entries[name]) for name in sorted(claimed.files)})

@@ -5,6 +5,7 @@ time; it costs reading again.
     <work_dir>/<digest of the tree's place>/
         lock
         inventory/<batch>.json            the batch's sources with the signatures of their files
+        left_out.json                     what is in the tree, but not wanted: its records are kept
         records/<hh>/<hash>.json          the runs of one source, as they were read
         extracted/<batch>                 stamp: the batch's records are those of its inventory
     <work_dir>/output-<digest of the output's place>/
@@ -122,6 +123,18 @@ def inventories(root: str, tree: Tree, settings: Mapping[str, Any], batches: int
     return result
 
 
+def left_out_beside(inventory: Path) -> frozenset[str]:
+    """What a start found and left out: paths of folders and sources, of all batches."""
+    try:
+        return frozenset(json.loads(_left_out(inventory.parent.parent).read_bytes()))
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _left_out(tree: Path) -> Path:
+    return tree / "left_out.json"
+
+
 @dataclass(frozen=True)
 class WorkFolder:
     """Where things lie below `work_dir`.
@@ -148,6 +161,13 @@ class WorkFolder:
     def stamp(self, batch: str) -> Path:
         """The stamp of a batch's extraction."""
         return self.path / "extracted" / batch
+
+    def left_out(self, found: Tree) -> dict[Path, bytes]:
+        """The file that says what is left out, and what it should hold; nothing where nothing ever was."""
+        path = _left_out(self.path)
+        if not found.left_out and not path.exists():
+            return {}
+        return {path: json.dumps(sorted(found.left_out)).encode("ascii")}
 
     def has_records(self) -> bool:
         """Whether there is the record of any run."""

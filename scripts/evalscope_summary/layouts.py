@@ -211,7 +211,7 @@ FORMATS = ("csv", "json", "parquet", "xlsx")
 COLUMN_SETTINGS = ("columns", "label_pattern", "statistics")
 """The settings that the columns of the tables depend on."""
 
-MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", "label_pattern")
+MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", "label_pattern", "since", "until")
 """The settings that the rows of `summary_raw` depend on."""
 
 REQUEST_SETTINGS = ("prompt_long_chars", "label_pattern")

@@ -14,15 +14,35 @@ from typing import Any
 
 from . import jsonfile
 
+AGAIN = "again"
+"""Key in a rule's settings that makes it run again, see `Flow._again`."""
+
+State = tuple[int, int, str]
+"""Of a file: its size in bytes, its mtime in ns, its digest."""
+
 
 def digest_of(digests: Iterable[bytes]) -> str:
     """One digest of several, in their order."""
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
-def _digest(path: Path) -> str:
+def digest_of_file(path: Path) -> str:
+    """The digest of a file's content."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def state_of(path: Path) -> State:
+    """A file as it is now."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, digest_of_file(path)
+
+
+def is_still(path: Path, state: State) -> bool:
+    """Whether a file is the one that it was; its content is read only if it has another date."""
+    size, date, digest = state
+    status = path.stat()
+    return status.st_size == size and (status.st_mtime_ns == date or digest_of_file(path) == digest)
 
 
 def _path(settings: Path) -> Path:
@@ -35,13 +55,13 @@ class Made:
 
     Attributes:
         settings: of the rule.
-        tables: those that others are made of: file's name → size in bytes, mtime in ns, digest.
+        tables: those that others are made of: file's name → as it was made.
         runs: digest of the inventories that they hold, if they were made of these.
         note: the bytes of this, other ones each time.
     """
 
     settings: dict[str, Any]
-    tables: dict[str, tuple[int, int, str]]
+    tables: dict[str, State]
     runs: str
     note: bytes
 
@@ -60,9 +80,7 @@ class Made:
 
     def is_still(self, table: Path) -> bool:
         """Whether a table is the one that was made; its content is read only if it has another date."""
-        size, date, digest = self.tables.get(table.name, (-1, 0, ""))
-        status = table.stat()
-        return status.st_size == size and (status.st_mtime_ns == date or _digest(table) == digest)
+        return is_still(table, self.tables.get(table.name, (-1, 0, "")))
 
 
 def take_over_dates(settings: Path, tables: Iterable[Path]) -> None:
@@ -90,13 +108,10 @@ def note(settings: Path, tables: Sequence[Path] = (), runs: str = "") -> None:
     Raises:
         CantWrite: it can't be noted.
     """
-    states = {}
-    for table in tables:
-        status = table.stat()
-        states[table.name] = (status.st_size, status.st_mtime_ns, _digest(table))
+    states = {table.name: state_of(table) for table in tables}
     _write(settings, json.loads(settings.read_bytes()), states, runs)
 
 
-def _write(settings: Path, content: dict[str, Any], tables: dict[str, tuple[int, int, str]], runs: str) -> None:
+def _write(settings: Path, content: dict[str, Any], tables: dict[str, State], runs: str) -> None:
     made = {"settings": content, "tables": tables, "runs": runs}
     jsonfile.write_atomically(_path(settings), json.dumps(made).encode())

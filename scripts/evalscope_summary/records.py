@@ -265,14 +265,24 @@ class Records:
         }
         return replace(inventory, sources=read).dump()
 
-    def remove_others(self, inventory: Inventory, batch: int, batches: int) -> int:
-        """Remove records of sources that the batch no longer has, and left-over temporary files; return how many."""
+    def remove_others(self, inventory: Inventory, batch: int, batches: int, left_out: Set[str] = frozenset()) -> int:
+        """Remove records of sources that the batch no longer has, and left-over temporary files; return how many.
+
+        Args:
+            inventory: of the batch.
+            batch: its index.
+            batches: how many there are.
+            left_out: of `discovery.Tree`: records of what is there, but not wanted now, are kept.
+        """
+        wanted = {f"{source_hash(source)}.json" for source in (*inventory.sources, *left_out)}
         return remove_others(
-            self.folder, {f"{source_hash(source)}.json" for source in inventory.sources}, batch, batches
+            self.folder, wanted, batch, batches, lambda path: bool(left_out) and _is_below(path, left_out)
         )
 
 
-def remove_others(folder: Path, wanted: Set[str], batch: int, batches: int) -> int:
+def remove_others(
+    folder: Path, wanted: Set[str], batch: int, batches: int, keep: Callable[[Path], bool] = lambda path: False
+) -> int:
     """Remove the files of a batch that are not wanted; return how many.
 
     Args:
@@ -280,6 +290,7 @@ def remove_others(folder: Path, wanted: Set[str], batch: int, batches: int) -> i
         wanted: names of files.
         batch: its index.
         batches: how many there are.
+        keep: asked of a file that is not wanted, whether it stays nevertheless.
     """
     removed = 0
     for byte in range(256):
@@ -291,10 +302,22 @@ def remove_others(folder: Path, wanted: Set[str], batch: int, batches: int) -> i
         except FileNotFoundError:
             continue
         for name in names:
-            if name not in wanted:
+            if name not in wanted and not keep(folder / prefix / name):
                 (folder / prefix / name).unlink(missing_ok=True)
                 removed += 1
     return removed
+
+
+def _is_below(path: Path, folders: Set[str]) -> bool:
+    """Whether a file holds records of a source in one of these folders, however deep."""
+    try:
+        source: str = json.loads(orjson.loads(jsonfile.read_bytes(str(path)))["source"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # left over, or damaged
+    while source := os.path.dirname(source):
+        if source in folders:
+            return True
+    return False
 
 
 _SEAL = b'{"checksum":"%08x",'

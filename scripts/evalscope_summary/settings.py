@@ -11,6 +11,7 @@ import fastjsonschema
 from . import patterns
 from .columns import BY_NAME, GROUP_LABELS
 from .layouts import STATISTICS, SUCCESS_SHARE, stats_columns
+from .selection import moment
 
 SCHEMA = Path(__file__).parents[2] / "config" / "config.schema.json"
 
@@ -44,6 +45,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             " where it is mounted (rclone mount, for example) or copied to"
         )
     given = {key: _boolean(value, rules["properties"][key]) for key, value in config.items()}
+    given |= {key: _moment(key, given[key]) for key in ("since", "until") if key in given}
     try:
         result: dict[str, Any] = fastjsonschema.compile(rules)(json.loads(json.dumps(given)))
     except (fastjsonschema.JsonSchemaValueException, TypeError) as error:
@@ -57,6 +59,10 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             f" Expected: {expected} ({rule.get('description', '')})"
         ) from error
     added = _added_columns(result)
+    if result["since"] and result["until"] and result["since"] > result["until"]:
+        raise WrongConfiguration(
+            f"configuration: 'since' {config['since']!s} is later than 'until' {config['until']!s}: no run is left"
+        )
     for label in result["group_by"]:
         _check_known("group_by", label, (*GROUP_LABELS, *added))
     return result
@@ -93,6 +99,23 @@ def _added_columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
                 " give the group another one"
             )
     return names
+
+
+def _moment(key: str, value: Any) -> Any:
+    """A bound of the period as `timestamp` has it. YAML makes numbers and dates of some ways to write one.
+
+    Raises:
+        WrongConfiguration: it is no time.
+    """
+    if value == "" or isinstance(value, bool | list | dict):
+        return value
+    try:
+        return moment(str(value), end=key == "until")
+    except ValueError as error:
+        raise WrongConfiguration(
+            f"configuration: {key!r} is {str(value)!r:.40}, which is no time: write 20260131, 20260131_120000,"
+            " 2026-01-31 or 2026-01-31T12:00"
+        ) from error
 
 
 def _boolean(value: Any, rule: Mapping[str, Any]) -> Any:

@@ -7,29 +7,23 @@ import shlex
 import sys
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from . import array_logs, discovery, job_rate, jsonfile, locks, progress, readers, resources, settings
+from . import array_logs, discovery, job_rate, jsonfile, locks, older, progress, readers, resources, settings, trees
 from .digests import of_program
 from .inventory import ConflictingUse, WorkFolder, differ, inventories, place
 from .keeping import Kept, forget_unfinished
 from .layouts import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, REQUEST_SETTINGS, TABLES
-from .made import Made, digest_of, note, take_over_dates
+from .made import AGAIN, Made, digest_of, note, take_over_dates
 from .start import Start, has_settings, show_in_containers
-
-
-class EmptyTree(Exception):
-    """There is no run although there were runs before; the text says what to do."""
 
 
 class InUse(Exception):
     """Another start works with files that this one would have to change; the text says what to do."""
 
-
-_AGAIN = "again"  # key in a rule's settings, see `Flow._again`
 
 __all__ = ["Flow", "Start", "UserErrors", "array_logs", "has_settings", "job_rate", "settings"]
 """What the Snakefile takes from here."""
@@ -38,7 +32,7 @@ UserErrors = (
     settings.WrongConfiguration,
     discovery.MissingTree,
     ConflictingUse,
-    EmptyTree,
+    trees.EmptyTree,
     InUse,
     jsonfile.CantWrite,
     readers.WrongReader,
@@ -59,12 +53,6 @@ _RULES: Mapping[str, tuple[str, ...]] = {
 
 # The tables that others are made of, by the rule that makes them.
 _MADE: Mapping[str, tuple[str, ...]] = {"merge": ("raw", "problems"), "stats": ("stats",), "overview": ("overview",)}
-
-
-@cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
-def _walk_once(root: str, exclude: tuple[str, ...], own: str, own_readers: tuple[str, ...]) -> discovery.Tree:
-    with progress.shown(progress.Progress("finding runs")) as found_so_far:
-        return discovery.discover(root, exclude, (own,), found_so_far, readers.load(own_readers))
 
 
 class Flow:
@@ -245,18 +233,17 @@ class Flow:
             return
         progress.choose(self.start.quiet)
         config = self.config
-        if not os.path.isdir(config["results_dir"]):
-            discovery.discover(config["results_dir"])  # says what is wrong, before anything is written
-        root, own = os.path.realpath(config["results_dir"]), os.path.realpath(config["work_dir"])
-        tree = _walk_once(root, tuple(config["exclude"]), own, tuple(config["readers"]))
+        tree = trees.found(config)
         if not tree.sources:
-            self._check_empty()
-        found = inventories(place(root, own), tree, config, len(self.batches))
+            trees.check_empty(tree, config, self.folder, self._chained())
+        found = inventories(place(config["results_dir"], config["work_dir"]), tree, config, len(self.batches))
         wanted = [inventory.dump() for inventory in found]
         runs = digest_of(hashlib.sha256(content).digest() for content in wanted)
         contents = {self.folder.inventory(batch): data for batch, data in zip(self.batches, wanted, strict=True)}
         with locks.alone(Path(config["work_dir"])):
-            self._write(contents, runs)
+            self._write(contents | self.folder.left_out(tree), runs)
+        if not self.start.dry and not self.start.draws:
+            older.say_at_the_end(self.tables(), self.folder.outputs)
 
     def _write(self, contents: dict[Path, bytes], runs: str) -> None:
         """Write what changed where nobody else is at work, and keep others from changing it."""
@@ -285,16 +272,6 @@ class Flow:
                     folder.release()
                 else:
                     folder.use()
-
-    def _check_empty(self) -> None:
-        """An empty tree is fine if there never was a run in it."""
-        given = self.config["results_dir"]
-        if not self.config["allow_empty"] and (self.folder.has_records() or any(map(_has_rows, self._chained()))):
-            raise EmptyTree(
-                f"no run was found below {given!r}, but there were runs before: is a share not mounted?"
-                " Nothing was changed. If the runs are gone for good, set `allow_empty: true`"
-            )
-        print(f"evalscope-summary: no run was found below {given!r}", file=sys.stderr)
 
     def _check_usable(self, in_use: Sequence[Mapping[Path, bytes]]) -> None:
         """A dry run looks at what another start works with; anything else would make wrong tables of it."""
@@ -338,10 +315,10 @@ class Flow:
                 f"evalscope-summary: {table} is not the one that was made here (edited, or replaced): it is made again",
                 file=sys.stderr,
             )
-        before = {key: value for key, value in made.settings.items() if key != _AGAIN}
+        before = {key: value for key, value in made.settings.items() if key != AGAIN}
         if other or before != wanted or (rule == "merge" and made.runs != runs):
-            return {_AGAIN: hashlib.sha256(made.note + runs.encode()).hexdigest()[:16]}
-        return {_AGAIN: made.settings[_AGAIN]} if _AGAIN in made.settings else {}
+            return {AGAIN: hashlib.sha256(made.note + runs.encode()).hexdigest()[:16]}
+        return {AGAIN: made.settings[AGAIN]} if AGAIN in made.settings else {}
 
     def _take_over(self, runs: str) -> None:
         """Where the work folder was deleted, the tables that there are count as made of what was found now; Snakemake
@@ -386,12 +363,6 @@ class Flow:
 
 def _dumped(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, sort_keys=True, indent=2).encode()
-
-
-def _has_rows(table: Path) -> bool:
-    """Whether a table has more than its header."""
-    with open(table, "rb") as file:
-        return bool(file.readline() and file.readline())
 
 
 def literal(text: str) -> str:

@@ -9,6 +9,7 @@ from ..columns import AT_LEAST, BELOW, PERFORMANCE, Column
 from ..layouts import label_names
 from ..problems import Problem
 from ..record import Part, Record
+from ..selection import within
 from .order import natural
 
 Row = dict[str, Any]
@@ -94,10 +95,13 @@ def entries(
     names = (*label_names(settings), "timestamp", "run", AT_LEAST, BELOW)
     made: list[Entry] = []
     problems: list[Problem] = []
+    period = (settings["since"], settings["until"])  # of evalscope's runs, whose paths say it, none other is read
     present: dict[tuple[str, ...], frozenset[str]] = {}  # most runs have the same columns
     for record in records:
         if record.skipped:
             problems += record.problems
+            continue
+        if any(period) and not within(record.common.values.get("timestamp"), *period):
             continue
         for part in _parts(record, settings):
             problems += part.problems

@@ -1,0 +1,82 @@
+"""The results tree of a configuration, as a start finds it, and what it says where that is not what was meant."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from . import discovery, progress, readers
+from .inventory import WorkFolder
+from .problems import printable
+
+_NAMED = 3  # of folders that are left out, in a message
+
+
+class EmptyTree(Exception):
+    """There is no run although there were runs before; the text says what to do."""
+
+
+@cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
+def _walked(
+    root: str, own: str, exclude: tuple[str, ...], own_readers: tuple[str, ...], since: str, until: str
+) -> discovery.Tree:
+    with progress.shown(progress.Progress("finding runs")) as found_so_far:
+        return discovery.discover(
+            root, exclude, (own,), found_so_far, readers.load(own_readers), since=since, until=until
+        )
+
+
+@cache
+def _say(message: str) -> None:
+    """Say something once, however often the Snakefile is parsed."""
+    print(f"evalscope-summary: {message}", file=sys.stderr)
+
+
+def found(config: Mapping[str, Any]) -> discovery.Tree:
+    """What lies below the results tree of a configuration; says which patterns of `exclude` match nothing.
+
+    Raises:
+        MissingTree: there is no results tree.
+    """
+    given = config["results_dir"]
+    if not os.path.isdir(given):
+        discovery.discover(given)  # says what is wrong, before anything is written
+    paths = (os.path.realpath(given), os.path.realpath(config["work_dir"]))
+    tree = _walked(*paths, tuple(config["exclude"]), tuple(config["readers"]), config["since"], config["until"])
+    for pattern in tree.unmatched:
+        _say(f"'exclude' {pattern!r} matches nothing (else) below {given!r}: mend it, or remove it")
+    return tree
+
+
+def check_empty(tree: discovery.Tree, config: Mapping[str, Any], folder: WorkFolder, tables: Sequence[Path]) -> None:
+    """A tree without runs is fine if there never was a run in it.
+
+    Args:
+        tree: in which no source was found.
+        config: where it was looked for, and what was left out.
+        folder: of the tree's records.
+        tables: that may hold its runs.
+
+    Raises:
+        EmptyTree: there were runs before, and `allow_empty` is not set.
+    """
+    given = config["results_dir"]
+    nothing = f"no run was found below {given!r}"
+    reason = "is a share not mounted? Nothing was changed. If the runs are gone for good, set `allow_empty: true`"
+    if tree.left_out:
+        keys = [key for key in ("exclude", "since", "until") if config[key]]
+        some = sorted(tree.left_out)
+        named = ", ".join(repr(printable(path)) for path in some[:_NAMED]) + (", …" if len(some) > _NAMED else "")
+        nothing = f"by {' and '.join(map(repr, keys))}, no run is left below {given!r} (left out: {named})"
+        reason = "mend what leaves them out. Nothing was changed. If that is what you want, set `allow_empty: true`"
+    if not config["allow_empty"] and (folder.has_records() or any(map(_has_rows, tables))):
+        raise EmptyTree(f"{nothing}, but there were runs before: {reason}")
+    _say(nothing)
+
+
+def _has_rows(table: Path) -> bool:
+    """Whether a table has more than its header."""
+    with open(table, "rb") as file:
+        return bool(file.readline() and file.readline())
