@@ -124,6 +124,12 @@ def test_hidden_folders_and_those_of_other_tools_are_not_entered(tmp_path: Path,
     assert found(tmp_path) == []
 
 
+def test_json_of_a_stranger_explains_no_log(tmp_path: Path) -> None:
+    put(tmp_path / "cfg", formats.LOG, "config.json")
+    assert found(tmp_path) == ["cfg/config.json"]
+    assert discover(str(tmp_path)).problems["cfg"].code == "incomplete"
+
+
 def test_what_an_agentx_level_is_made_of_is_not_entered(tmp_path: Path) -> None:
     put(tmp_path / "agentx" / "parallel_2", formats.AGENTX)
     put(tmp_path / "agentx" / "parallel_2" / "aiperf" / "m")

@@ -142,7 +142,9 @@ class _Walk:
                 while stack:
                     stack += self.take(ahead.folder(stack.pop()))
         explained: set[str] = set()  # folders with a run, or something else that is mentioned, in or below them
-        for path in (*self.tree.sources, *self.tree.problems) if self.unless_below else ():
+        by_name = {reader.name for reader in self.of_files}  # whose files may turn out to be anybody's
+        runs = (path for path, claimed in self.tree.sources.items() if by_name.isdisjoint(claimed.readers))
+        for path in (*runs, *self.tree.problems) if self.unless_below else ():
             while path not in explained:
                 explained.add(path)
                 path = os.path.dirname(path)
