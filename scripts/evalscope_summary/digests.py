@@ -2,6 +2,7 @@
 keeps a list of modules."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Set
 from functools import cache
@@ -68,14 +69,20 @@ def _imports(file: Path) -> frozenset[Path]:
     """The modules of this package that a file names in imports."""
     found = set()
     for dots, module, names in _IMPORT.findall(_source(file).decode("utf-8")):
-        folder = _PACKAGE if not dots.startswith(".") else file.parents[len(dots) - 1]
-        folder = folder.joinpath(*module.split(".")) if module else folder
+        folder = str(file.parents[len(dots) - 1] if dots.startswith(".") else _PACKAGE)
+        folder = "/".join([folder, *filter(None, module.split("."))])
         # `from .a import b`: a module a, or one called b in a package a
-        places = (folder, *(folder / name for name in re.findall(r"\w+", names)))
-        found |= {
-            path for place in places for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()
-        }
-    return frozenset(found)
+        places = (folder, *(f"{folder}/{name}" for name in re.findall(r"\w+", names)))
+        found |= {path for place in places for path in (f"{place}.py", f"{place}/__init__.py") if path in _modules()}
+    return frozenset(map(Path, found))
+
+
+@cache
+def _modules() -> frozenset[str]:
+    """The files of this package."""
+    return frozenset(
+        f"{folder}/{name}" for folder, _, names in os.walk(_PACKAGE) for name in names if name.endswith(".py")
+    )
 
 
 @cache
@@ -86,5 +93,11 @@ def _source(file: Path) -> bytes:
 def _digest(files: Iterable[Path], beside: str = "") -> str:
     digest = hashlib.sha256(beside.encode())
     for file in sorted(files):
-        digest.update(file.name.encode() + _source(file))
+        digest.update(file.name.encode() + _hashed(file))
     return digest.hexdigest()[:16]
+
+
+@cache
+def _hashed(file: Path) -> bytes:
+    """The hash of a source; readers share most of theirs."""
+    return hashlib.sha256(_source(file)).digest()

@@ -1,7 +1,6 @@
 """Results of `vllm bench serve` and `vllm bench sweep`, and of the `benchmark_serving.py` before them: a run is a JSON
 object, which is a file (`--save-result`), or one of the lines of a file (`--append-result`)."""
 
-import datetime
 import itertools
 import operator
 import re
@@ -218,6 +217,8 @@ def _start(content: Mapping[str, Any]) -> str | None:
     duration = content["duration"]
     if not found or isinstance(duration, bool) or not isinstance(duration, int | float) or not 0 <= duration < 1e8:
         return None
+    import datetime  # not needed to find runs
+
     try:
         end = datetime.datetime(*map(int, found.groups()))  # type: ignore[arg-type]
         return f"{end - datetime.timedelta(seconds=duration):%Y%m%d_%H%M%S}"
