@@ -2,22 +2,24 @@
 
 import argparse
 import gc
-import hashlib
 import json
+import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalscope_summary import made
+from evalscope_summary import made, readers
 from evalscope_summary.inventory import Inventory
+from evalscope_summary.jsonfile import write_atomically, writing
 from evalscope_summary.layouts import raw_columns
 from evalscope_summary.progress import Progress, is_quiet, shown
 from evalscope_summary.records import Records
-from evalscope_summary.tables.assembling import Merged, entries, merge, sort_problems
+from evalscope_summary.tables.assembling import entries, merge, sort_problems
+from evalscope_summary.tables.batch_rows import BatchRows, are_lasting, kept, name_of
 from evalscope_summary.tables.comparable import warnings
 from evalscope_summary.tables.csv_lines import csv_cells, write_csv_lines, write_problems
 from evalscope_summary.tables.errors import PatternMatchesNothing
@@ -26,26 +28,77 @@ from evalscope_summary.tables.repeats import check_patterns
 _FEW = 1000  # runs that one process merges before another one has started
 
 
-def part(records: Path, settings: Mapping[str, Any], path: Path) -> tuple[Merged, bytes]:
-    """The runs of an inventory, with their lines of CSV, and a digest of what was read.
+@dataclass(frozen=True)
+class Batches:
+    """What the rows of batches are made with.
 
-    A record that is missing or stale is made on the spot.
+    Attributes:
+        records: the folder of the records.
+        rows: the folder of what is kept of each batch.
+        settings: of this rule.
     """
-    kept, inventory = Records(records), Inventory.load(path)
-    found = (record for source in inventory.sources for record in kept.get(inventory, source))
-    merged = entries(found, settings, csv_cells(raw_columns(settings)))
-    kept.correct(path)
-    return merged, hashlib.sha256(kept.as_read(inventory)).digest()
+
+    records: Path
+    rows: Path
+    settings: Mapping[str, Any]
+
+    def kept(self, inventories: list[Path]) -> list[BatchRows | None]:
+        """The rows of each batch that are still those of its inventory and these settings."""
+        try:
+            folders = os.listdir(self.records)
+        except FileNotFoundError:
+            folders = []
+        return [kept(self.rows / path.stem, name_of(path.read_bytes(), self.settings), folders) for path in inventories]
+
+    def make(self, path: Path, inventory: Inventory) -> tuple[bytes, bytes]:
+        """Make the rows of a batch of its records, and keep them; returns their name, and what `BatchRows.load` reads.
+
+        A record that is missing or stale is made on the spot.
+        """
+        readers.load(inventory.own_readers)  # where this is another process
+        records = Records(self.records)
+        found = (record for source in inventory.sources for record in records.get(inventory, source))
+        merged = entries(found, self.settings, csv_cells(raw_columns(self.settings)))
+        records.correct(path)
+        corrected = records.corrected(inventory)
+        as_read = corrected.dump()
+        name = name_of(as_read, self.settings)
+        data = BatchRows.of(merged, inventory, as_read).dump(name)
+        if are_lasting(corrected):
+            write_atomically(self.rows / path.stem, data)
+        return name, data
+
+    def remove_others(self, inventories: list[Path]) -> None:
+        """Remove what was kept of batches that there are no longer, and left-over temporary files."""
+        for name in {*os.listdir(self.rows)} - {path.stem for path in inventories}:
+            (self.rows / name).unlink(missing_ok=True)
 
 
-def counted(
-    parts: Iterator[tuple[Merged, bytes]], inventories: list[Inventory], progress: Progress, digests: list[bytes]
-) -> Iterator[Merged]:
-    """The parts, one for each inventory; counts their sources as done, and collects the digests."""
-    for (merged, digest), inventory in zip(parts, inventories, strict=True):
-        progress.done += len(inventory.sources)
-        digests.append(digest)
-        yield merged
+def batch_rows(batches: Batches, inventories: list[Path], threads: int) -> list[BatchRows]:
+    """The rows of each batch, as they were kept, or made of its records.
+
+    Args:
+        batches: what they are made with.
+        inventories: of the batches.
+        threads: how many are made at a time.
+    """
+    with writing(batches.rows):
+        batches.rows.mkdir(exist_ok=True)
+    found = batches.kept(inventories)
+    due = {place: Inventory.load(path) for place, path in enumerate(inventories) if not found[place]}
+    runs = sum(len(inventory.sources) for inventory in due.values())
+    with ExitStack() as stack:
+        processes = min(threads, len(due))
+        some = processes > 1 and runs > _FEW
+        pool = stack.enter_context(ProcessPoolExecutor(processes)) if some else None
+        # before there is a thread that shows progress
+        parts = (pool.map if pool else map)(batches.make, [inventories[place] for place in due], due.values())
+        progress = stack.enter_context(shown(Progress("merging", runs)))
+        for place, (name, data) in zip(due, parts, strict=True):
+            found[place] = rows = BatchRows.load(data, name)
+            progress.done += rows.sources
+    batches.remove_others(inventories)
+    return [rows for rows in found if rows]
 
 
 def main() -> None:
@@ -59,26 +112,17 @@ def main() -> None:
     options = parser.parse_args()
     gc.disable()  # it ends soon, and leaves next to no garbage
     settings = json.loads(options.settings.read_bytes())
-    inventories = [Inventory.load(path) for path in options.inventories]
-    runs = sum(len(inventory.sources) for inventory in inventories)
-    merge_part = partial(part, options.inventories[0].parent.parent / "records", settings)
-    with ExitStack() as stack:
-        some = options.threads > 1 and runs > _FEW
-        pool = stack.enter_context(ProcessPoolExecutor(options.threads)) if some else None
-        # before there is a thread that shows progress
-        parts = (pool.map if pool else map)(merge_part, options.inventories)
-        progress = stack.enter_context(shown(Progress("merging", runs)))
-        digests: list[bytes] = []
-        merged = merge(counted(iter(parts), inventories, progress, digests))
+    records, kept_rows = options.inventories[0].parent.parent / "records", options.settings.parent / "rows"
+    found = batch_rows(Batches(records, kept_rows, settings), options.inventories, options.threads)
+    merged = merge(rows.merged for rows in found)
     try:
         check_patterns([entry.labels for entry in merged.entries], settings)
     except PatternMatchesNothing as error:
         parser.exit(1, f"{error}\n")
-    found = [problem for inventory in inventories for problem in inventory.problems]
-    problems = sort_problems([*merged.problems, *warnings(merged, settings), *found])
+    problems = sort_problems([*merged.problems, *warnings(merged, settings)])
     write_csv_lines(options.raw, raw_columns(settings), merged.rows)
     write_problems(options.problems, problems)
-    made.note(options.settings, [options.raw, options.problems], made.digest_of(digests))
+    made.note(options.settings, [options.raw, options.problems], made.digest_of(rows.runs for rows in found))
     skipped = sum(problem.severity == "skipped" for problem in problems)
     if problems or not is_quiet():
         wrong = f"; {len(problems)} problems ({skipped} skipped), see {options.problems}" if problems else ""

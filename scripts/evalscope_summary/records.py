@@ -255,15 +255,14 @@ class Records:
             jsonfile.write_atomically(path, inventory.dump())
             os.utime(path, ns=(date, date))
 
-    def as_read(self, inventory: Inventory) -> bytes:
-        """What an inventory holds after `correct`."""
-        if not self._changed:
-            return inventory.dump()
+    def corrected(self, inventory: Inventory) -> Inventory:
+        """What an inventory is after `correct`."""
         read = {
-            source: claimed._replace(signature=self._changed[source][1]) if source in self._changed else claimed
-            for source, claimed in inventory.sources.items()
+            source: inventory.sources[source]._replace(signature=signature)
+            for source, (_, signature) in self._changed.items()
+            if source in inventory.sources
         }
-        return replace(inventory, sources=read).dump()
+        return replace(inventory, sources=inventory.sources | read) if read else inventory
 
     def remove_others(self, inventory: Inventory, batch: int, batches: int, left_out: Set[str] = frozenset()) -> int:
         """Remove records of sources that the batch no longer has, and left-over temporary files; return how many.

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from .. import labels
 from ..columns import AT_LEAST, BELOW, PERFORMANCE, Column
@@ -45,8 +46,7 @@ def _parts(record: Record, settings: Mapping[str, Any]) -> Iterator[Part]:
         yield record.derived["recomputed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A run in `summary_raw`, on its way there.
 
     Attributes:
@@ -55,6 +55,7 @@ class Entry:
         cells: its row, as the caller wants it.
         fingerprint: of the record.
         arguments: digests, `Record.arguments`.
+        place: what the table is sorted by.
     """
 
     labels: Row
@@ -62,6 +63,7 @@ class Entry:
     cells: Any
     fingerprint: str
     arguments: dict[str, str]
+    place: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,12 @@ def entries(
         if own not in present:
             present[own] = frozenset(own)
         known = {name: row.get(name) for name in names}
-        made.append(Entry(known, present[own], cells(row), record.fingerprint, record.arguments))
+        made.append(Entry(known, present[own], cells(row), record.fingerprint, record.arguments, _place(known)))
     return Merged(made, problems)
+
+
+def _place(labels: Row) -> bytes:
+    return natural(labels["config"]) + natural(labels["timestamp"]) + natural(labels["run"])
 
 
 def cells_in(columns: Sequence[Column]) -> Callable[[Row], tuple[Any, ...]]:
@@ -125,7 +131,7 @@ def merge(parts: Iterable[Merged]) -> Merged:
     found = list(parts)
     problems = [problem for part in found for problem in part.problems]
     made = [entry for part in found for entry in part.entries]
-    made.sort(key=lambda e: (natural(e.labels["config"]), e.labels["timestamp"] or "", natural(e.labels["run"])))
+    made.sort(key=attrgetter("place"))
     first: dict[str, str] = {}
     for entry in made:
         run = entry.labels["run"] or ""

@@ -103,7 +103,8 @@ def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
     """
     windows = {_window(entry) for entry in made.entries}
     tools = {entry.labels["tool"] for entry in made.entries}
-    arguments = {tuple(sorted(entry.arguments.items())) for entry in made.entries}
+    objects = {id(entry.arguments): entry.arguments for entry in made.entries}  # many are one object
+    arguments = {tuple(sorted(own.items())) for own in objects.values()}
     if (
         len(windows) < 2 and len(arguments) < 2 and len(tools) < 2
     ):  # as in most trees: no group can be mixed, and pandas is not needed

@@ -2,23 +2,33 @@
 
 import functools
 import re
-from typing import Any
 
 _DIGITS = re.compile(r"([0-9]+)")
+_CONTROLS = re.compile("[\0-\n]")
+_END, _ESCAPE = "\1", "\2"  # stand before every other character
 
 
-def natural_key(text: str | None) -> tuple[Any, ...]:
-    """Sort key of a text: runs of digits compare as numbers and stand before other characters, empty text first.
+def _escaped(found: re.Match[str]) -> str:
+    return _ESCAPE + chr(ord("@") + ord(found[0]))
 
-    >>> sorted(["p10", "p2", "pa"], key=natural_key)
-    ['p2', 'p10', 'pa']
+
+def _number(found: re.Match[str]) -> str:
+    digits = found[0].lstrip("0")
+    length = str(len(digits))
+    return f"{_END}{len(length)}{length}{digits}"  # as a number, of any length
+
+
+def natural_key(text: str | None) -> bytes:
+    r"""Sort key of a text: runs of digits compare as numbers and stand before other characters, empty text first, ties
+    by plain text. No key is the beginning of another one, so that several can stand one after the other, and none holds
+    a line break.
+
+    >>> sorted(["p10", "p2", "pa", "p02", "p"], key=natural_key)
+    ['p', 'p02', 'p2', 'p10', 'pa']
     """
-    parts: list[Any] = _DIGITS.split(text or "")
-    for i in range(1, len(parts), 2):
-        digits = parts[i].lstrip("0")
-        parts[i] = (len(digits), digits)  # as a number, of any length
-    return (parts, text or "")
+    plain = _CONTROLS.sub(_escaped, text or "")
+    return f"{_DIGITS.sub(_number, plain)}{_END}{_END}{plain}{_END}".encode("utf-8", "surrogatepass")
 
 
 natural = functools.lru_cache(10_000)(natural_key)
-"""`natural_key` of texts that come again and again; keys take a hundred times the memory of the texts."""
+"""`natural_key` of texts that come again and again; a key takes twice the memory of its text."""
