@@ -264,10 +264,11 @@ rule requests:
         flow.command("{input.settings:q} {input.parts:q} {output:q}")
 
 
-# With `strict: true`: fail if a run was skipped. A rule of its own, as a failing rule loses its output.
+# With `strict`: fail if a run was skipped. A rule of its own, as a failing rule loses its output.
 rule strict:
     input:
-        rules.merge.output.problems,
+        settings=local(flow.settings("strict")),
+        problems=rules.merge.output.problems,
     output:
         touch(local(flow.strict_stamp)),
     log:
@@ -279,23 +280,25 @@ rule strict:
     params:
         program=flow.program("strict.py"),
     shell:
-        flow.command("{input:q}")
+        flow.command("{input.settings:q} {input.problems:q}")
 
 
 # A table that can't be made anew stays as it was (not in an importing workflow, where only its own handlers run).
 onstart:
     flow.kept.keep()
+    flow.ending.begin()
     library().job_rate.drop_limit(workflow)
 
 
 onerror:
     for path in flow.kept.restore():
         workflow.persistence.cleanup_metadata(IOFile(str(path)))  # it says that it was made of the inputs of now
+    flow.ending.fail(workflow)
     library().array_logs.remove(workflow)
 
 
 onsuccess:
     flow.kept.release()
     flow.take_over_dates()
-    flow.show_overview()
+    flow.ending.succeed()
     library().array_logs.remove(workflow)

@@ -205,7 +205,7 @@ def example() -> dict[str, str]:
         outcome = subprocess.run([*command, *settings], capture_output=True, text=True, check=False)
         if outcome.returncode:
             raise SystemExit(outcome.stderr)
-        counts = re.findall(r"^\d+ runs; .*$", outcome.stderr, re.MULTILINE)
+        counts = re.findall(r"^\d+ runs? found.*$", outcome.stderr, re.MULTILINE)
         last = re.findall(r'^\t@echo "(.*)"$', (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
         printed = "\n".join(["```", "…", *counts, "…", *last, "```"])
         return {"printed": printed, **{name: _excerpt(Path(folder), name) for name in EXCERPTS}}

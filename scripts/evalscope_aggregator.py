@@ -5,9 +5,6 @@ Reads every run each time, with all cores; the Snakemake workflow beside it writ
 changed. Exit status: 0 when tables were written, 1 when no run was readable, 2 for wrong usage.
 """
 
-import argparse
-import io
-import locale
 import os
 import sys
 from collections.abc import Iterator, Set
@@ -18,7 +15,9 @@ from typing import Any
 
 from evalscope_summary.discovery import Claimed, MissingTree, discover
 from evalscope_summary.inventory import wanted_of
+from evalscope_summary.languages import counts, say, translated
 from evalscope_summary.layouts import TABLES
+from evalscope_summary.options import Parser
 from evalscope_summary.problems import printable
 from evalscope_summary.record import Record, Wanted
 from evalscope_summary.records import Due, Extractor
@@ -26,59 +25,9 @@ from evalscope_summary.settings import complete
 from evalscope_summary.tables.assembling import Merged, cells_in, entries, merge, sort_problems
 from evalscope_summary.tables.comparable import warnings
 from evalscope_summary.tables.csv_lines import write_problems
-
-MESSAGES = {
-    "en": {
-        "description": "Summarize a tree of evalscope perf results: one row per run, and statistics per repeated test",
-        "results_dir": "the results tree (default: ./results)",
-        "format": "format of the tables: csv or json (default: csv)",
-        "output": "beginning of the tables' paths (default: summary)",
-        "data_type": "raw: one row per run, stats: statistics per repeated test, both (default: both)",
-        "epilog": "Writes OUTPUT_raw and OUTPUT_stats, and OUTPUT_problems.csv with what was left out and why."
-        " Exit status: 0 tables were written, 1 no run was readable, 2 wrong usage.",
-        "no_tree": "Error: {0}",
-        "none_found": "No valid test result folder found",
-        "found": "Found {0} test result folders",
-        "processed": "Processed: {0}",
-        "failed": "Error processing folder {0}: {1}",
-        "collected": "Collected {0} raw data records",
-        "exported": "Exported {0} data to: {1}",
-        "problems": "{0} problems, see {1}",
-        "no_data": "No data found, exiting",
-        "done": "Data summary complete!",
-        "reading": "reading",
-    },
-    "zh": {
-        "description": "Evalscope测试结果数据汇总脚本",
-        "results_dir": "results目录路径 (默认: ./results)",
-        "format": "输出格式 (默认: csv)",
-        "output": "输出文件名前缀 (默认: summary)",
-        "data_type": "数据类型：raw=原始数据, stats=统计数据, both=两者 (默认: both)",
-        "epilog": "输出 OUTPUT_raw、OUTPUT_stats，以及列出未能读取的内容和原因的 OUTPUT_problems.csv。"
-        "退出状态：0 已写出表格，1 没有可读的测试结果，2 用法错误。",
-        "no_tree": "错误：results目录不存在: {1}",
-        "none_found": "未找到任何有效的测试结果目录",
-        "found": "发现 {0} 个测试结果目录",
-        "processed": "已处理: {0}",
-        "failed": "处理目录 {0} 时出错: {1}",
-        "collected": "成功收集 {0} 条原始数据记录",
-        "exported": "已导出 {0} 数据到: {1}",
-        "problems": "{0} 个问题，详见 {1}",
-        "no_data": "没有找到任何数据，脚本退出",
-        "done": "数据汇总完成！",
-        "reading": "读取中",
-    },
-}
-"""The messages of the original tool, word for word under a `zh` locale, and in English."""
+from evalscope_summary.terminal import put_up_with_closed_pipes
 
 _CHUNK = 16  # runs that a process takes at a time
-
-
-def language() -> str:
-    """`zh` under a Chinese locale, else `en`."""
-    name = next((os.environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(key)), "")
-    name = name or locale.getlocale()[0] or ""
-    return "zh" if name.lower().startswith(("zh", "chinese")) else "en"
 
 
 def read_all(root: str, sources: dict[str, Claimed], wanted: Set[Wanted]) -> Iterator[Record]:
@@ -106,49 +55,61 @@ def read_all(root: str, sources: dict[str, Claimed], wanted: Set[Wanted]) -> Ite
         extractor.close()
 
 
+def _parser() -> Parser:
+    made = Parser(
+        description=say(
+            "Summarize a tree of evalscope perf results: one row per run, and statistics per repeated test"
+        ),
+        epilog=say(
+            "Writes OUTPUT_raw and OUTPUT_stats, and OUTPUT_problems.csv with what was left out and why. Exit status: 0"
+            " tables were written, 1 no run was readable, 2 wrong usage."
+        ),
+    )
+    made.add_argument("--results-dir", default="./results", help=say("the results tree (default: ./results)"))
+    formats = say("format of the tables: csv or json (default: csv)")
+    made.add_argument("--format", choices=["csv", "json"], default="csv", help=formats)
+    made.add_argument("--output", default="summary", help=say("beginning of the tables' paths (default: summary)"))
+    types = say("raw: one row per run, stats: statistics per repeated test, both (default: both)")
+    made.add_argument("--data-type", choices=[*TABLES, "both"], default="both", help=types)
+    made.add_argument("--bom", action="store_true", help=say("begin CSV files with a byte order mark, for Excel"))
+    return made
+
+
 def main() -> int:
     """Parse the arguments, read the tree, write the tables; returns the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names may hold what its encoding lacks
-    say = MESSAGES[language()]
-    parser = argparse.ArgumentParser(description=say["description"], epilog=say["epilog"])
-    parser.add_argument("--results-dir", default="./results", help=say["results_dir"])
-    parser.add_argument("--format", choices=["csv", "json"], default="csv", help=say["format"])
-    parser.add_argument("--output", default="summary", help=say["output"])
-    parser.add_argument("--data-type", choices=[*TABLES, "both"], default="both", help=say["data_type"])
-    options = parser.parse_args()
-    settings = complete({})
+    put_up_with_closed_pipes()
+    options = _parser().parse_args()
+    settings = complete({"output": options.output, "csv_bom": options.bom})
     try:
         tree = discover(options.results_dir, own=(settings["work_dir"],))
     except MissingTree as error:
-        print(say["no_tree"].format(error, options.results_dir), file=sys.stderr)
+        print(say("Error: there is no results folder: {root}", root=options.results_dir), file=sys.stderr)
+        print(translated(str(error)), file=sys.stderr)
         return 1
-    if not tree.sources:
-        print(say["none_found"])
-    else:
-        print(say["found"].format(len(tree.sources)))
+    found = len(tree.sources) + len(tree.problems)
+    print(
+        say("Found {number} test result folders", number=found) if found else say("No valid test result folder found")
+    )
     sources = dict(sorted(tree.sources.items()))
-    records = []
     wanted = set(wanted_of(settings))
-    for record in _with_progress(read_all(options.results_dir, sources, wanted), len(sources), say):
-        records.append(record)
+    records = list(_with_progress(read_all(options.results_dir, sources, wanted), len(sources)))
     merged = merge([entries(records, settings, cells_in(TABLES["raw"](settings)))])
     problems = sort_problems([*merged.problems, *warnings(merged, settings), *tree.problems.values()])
-    path = Path(f"{options.output}_problems.csv")
+    path = Path(f"{settings['output']}_problems.csv")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_problems(path, problems)
-    print(say["collected"].format(len(merged.rows)))
+    write_problems(path, problems, options.bom)
+    print(say("Collected {number} raw data records", number=len(merged.rows)))
+    skipped = len({problem.run for problem in problems if problem.severity == "skipped"})
     if problems:
-        print(say["problems"].format(len(problems), path))
+        print(counts(len(merged.rows), skipped, len(problems), str(path)))
     if not merged.rows:
-        print(say["no_data"])
+        print(say("No data found, exiting"))
         return 1
     for table in TABLES if options.data_type == "both" else (options.data_type,):
-        path = Path(f"{options.output}_{table}.{options.format}")
+        path = Path(f"{settings['output']}_{table}.{options.format}")
         write(path, table, merged, settings)
-        print(say["exported"].format(table, path))
-    print(say["done"])
+        print(say("Exported {table} data to: {path}", table=table, path=path))
+    print(say("Data summary complete!"))
     return 0
 
 
@@ -160,23 +121,26 @@ def write(path: Path, table: str, merged: Merged, settings: dict[str, Any]) -> N
     from evalscope_summary.tables.writers import write_table
 
     raw = frame(TABLES["raw"](settings), merged.rows)
-    write_table(path, TABLES[table](settings), raw if table == "raw" else statistics(raw, settings))
+    write_table(
+        path, TABLES[table](settings), raw if table == "raw" else statistics(raw, settings), settings["csv_bom"]
+    )
 
 
-def _with_progress(records: Iterator[Record], count: int, say: dict[str, str]) -> Iterator[Record]:
+def _with_progress(records: Iterator[Record], count: int) -> Iterator[Record]:
     """Say what was read: a bar on a terminal, else a line per run, as the original did."""
     if sys.stderr.isatty():
         from tqdm import tqdm
 
-        records = iter(tqdm(records, total=count, desc=say["reading"], unit="run"))
+        records = iter(tqdm(records, total=count, desc=say("reading"), unit="run"))
     for record in records:
         run = printable(record.run)
         if record.skipped:
-            reasons = "; ".join(problem.message for problem in record.problems if problem.severity == "skipped")
-            print(say["failed"].format(run, reasons), file=sys.stderr)
+            skipped = [problem for problem in record.problems if problem.severity == "skipped"]
+            reason = "; ".join(translated(problem.message) for problem in skipped)
+            print(say("Error processing folder {run}: {reason}", run=run, reason=reason), file=sys.stderr)
         elif not sys.stderr.isatty():
             where = f"{record.values.get('config', '')}/{record.values.get('timestamp', '')}"
-            print(say["processed"].format(printable(where)))
+            print(say("Processed: {run}", run=printable(where)))
         yield record
 
 

@@ -19,9 +19,10 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="the CSV table: summary_raw.csv or summary_stats.csv")
     parser.add_argument("target", type=Path, help="the file to write")
     options = parser.parse_args()
-    _, columns = columns_of(options.source, json.loads(options.settings.read_bytes()))
+    settings = json.loads(options.settings.read_bytes())
+    _, columns = columns_of(options.source, settings)
     try:
-        write_table(options.target, columns, read_csv_by_parts(options.source, columns))
+        write_table(options.target, columns, read_csv_by_parts(options.source, columns), language=settings["language"])
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")
     made.note(options.settings)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalscope_summary import made, readers
+from evalscope_summary import made, readers, status
 from evalscope_summary.inventory import Inventory
 from evalscope_summary.jsonfile import write_atomically, writing
+from evalscope_summary.languages import counts
 from evalscope_summary.layouts import raw_columns
 from evalscope_summary.progress import Progress, is_quiet, shown
 from evalscope_summary.records import Records
@@ -120,13 +121,13 @@ def main() -> None:
     except PatternMatchesNothing as error:
         parser.exit(1, f"{error}\n")
     problems = sort_problems([*merged.problems, *warnings(merged, settings)])
-    write_csv_lines(options.raw, raw_columns(settings), merged.rows)
-    write_problems(options.problems, problems)
+    write_csv_lines(options.raw, raw_columns(settings), merged.rows, settings["csv_bom"])
+    write_problems(options.problems, problems, settings["csv_bom"])
+    status.note_merged(options.settings, [entry.labels["run"] or "" for entry in merged.entries], problems)
     made.note(options.settings, [options.raw, options.problems], made.digest_of(rows.runs for rows in found))
-    skipped = sum(problem.severity == "skipped" for problem in problems)
+    skipped = len({problem.run for problem in problems if problem.severity == "skipped"})
     if problems or not is_quiet():
-        wrong = f"; {len(problems)} problems ({skipped} skipped), see {options.problems}" if problems else ""
-        print(f"{len(merged.rows)} runs{wrong}", file=sys.stderr)
+        print(counts(len(merged.rows), skipped, len(problems), str(options.problems)), file=sys.stderr)
 
 
 if __name__ == "__main__":

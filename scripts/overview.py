@@ -29,9 +29,9 @@ def main() -> None:
         problems = read_problems(options.problems)
     except WrongTable as error:
         parser.exit(1, f"{error}\n")
-    shown = overview(raw, settings)
-    write_csv(options.table, shown.columns, shown.table)
-    lines = markdown(shown, len(raw), problems, settings["metrics"])
+    shown = overview(raw, settings, problems)
+    write_csv(options.table, shown.columns, shown.table, settings["csv_bom"])
+    lines = markdown(shown, len(raw), problems, settings["metrics"], settings["language"])
     write_atomically(options.report, (f"{line}\n".encode() for line in lines))
     made.note(options.settings, [options.table])
     note_sources(options.settings, [options.table, options.report], [options.raw, options.problems])

@@ -26,7 +26,7 @@ def main() -> None:
         table = statistics_by_parts(read_csv(options.raw, raw_columns(settings)), settings)
     except WrongTable as error:
         parser.exit(1, f"{error}\n")
-    write_csv(options.stats, stats_columns(settings), table)
+    write_csv(options.stats, stats_columns(settings), table, settings["csv_bom"])
     made.note(options.settings, [options.stats])
     note_sources(options.settings, [options.stats], [options.raw])
 

@@ -5,10 +5,12 @@ import json
 from pathlib import Path
 
 from evalscope_summary import made
+from evalscope_summary.headers import MEANING, meanings
 from evalscope_summary.older import note_sources
 from evalscope_summary.tables.csv import read_csv_by_parts
 from evalscope_summary.tables.errors import TooLarge, WrongTable
 from evalscope_summary.tables.files import columns_of
+from evalscope_summary.tables.frame import frame
 from evalscope_summary.tables.xlsx import write_workbook
 
 
@@ -25,7 +27,9 @@ def main() -> None:
         for path in options.tables:
             table, columns = columns_of(path, settings)
             sheets[table] = (columns, read_csv_by_parts(path, columns))
-        write_workbook(options.workbook, sheets)
+        explained = meanings({name: columns for name, (columns, _) in sheets.items()}, settings["language"])
+        sheets["columns"] = (MEANING, frame(MEANING, (tuple(row.values()) for row in explained)))
+        write_workbook(options.workbook, sheets, settings["language"])
     except (WrongTable, TooLarge) as error:
         parser.exit(1, f"{error}\n")
     made.note(options.settings)

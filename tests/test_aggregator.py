@@ -44,7 +44,10 @@ def test_speaks_english(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert lines[0] == "Found 15 test result folders"
     assert "Processed: evalscope-1.4.2/p4_n20_dp_short/20261124_020307" in lines
-    assert lines[-5:-3] == ["Collected 14 raw data records", "1 problems, see summary_problems.csv"]
+    assert lines[-5:-3] == [
+        "Collected 14 raw data records",
+        "15 runs found: 14 in the tables, 1 skipped; 1 problem, see summary_problems.csv",
+    ]
     assert lines[-3:] == [
         "Exported raw data to: summary_raw.csv",
         "Exported stats data to: summary_stats.csv",
@@ -127,3 +130,33 @@ def test_an_upgrade_of_evalscope_between_repeats_is_a_warning_in_the_workflow_an
     project.snakemake()
     (problem,) = rows_of(project.folder / "summary_problems.csv")
     assert "TTFT (1.1.1, 1.11.1, 1.12.0, 1.13.0); ITL (1.1.1, 1.11.1); latency (1.1.1)" in problem["message"]
+
+
+def test_the_counts_add_up_where_a_level_left_nothing(tmp_path: Path) -> None:
+    shutil.copytree(RUNS.parent / "trees" / "mixed" / "1.9.1", tmp_path / "results" / "a")
+    (tmp_path / "results" / "b" / "20260101_000000" / "m" / "parallel_8_number_80").mkdir(parents=True)
+    lines = run(tmp_path).stdout.splitlines()
+    assert lines[0] == "Found 2 test result folders"
+    assert "2 runs found: 1 in the tables, 1 skipped; 1 problem, see summary_problems.csv" in lines
+
+
+def test_an_output_with_a_formats_ending_is_understood_and_excel_gets_its_mark(tmp_path: Path) -> None:
+    assert run(tmp_path, "--results-dir", str(RESULTS), "--output", "t/july.csv", "--bom").returncode == 0
+    names = {"july_raw.csv", "july_stats.csv", "july_problems.csv"}
+    assert {path.name for path in (tmp_path / "t").iterdir()} == names
+    assert all((tmp_path / "t" / name).read_bytes().startswith(b"\xef\xbb\xbf") for name in names)
+
+
+def test_a_pipe_that_closes_early_is_no_traceback_and_the_tables_are_written(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--results-dir", str(RESULTS)], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    said = process.stderr.read().decode()
+    process.stderr.close()
+    assert process.wait() == 0
+    assert "Traceback" not in said
+    assert "BrokenPipe" not in said
+    assert (tmp_path / "summary_stats.csv").exists()

@@ -3,10 +3,15 @@ column makes none of it untrue."""
 
 import json
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
 from conftest import CHECKOUT
 from evalscope_summary.problems import CODES
+from evalscope_summary.settings import complete
+from evalscope_summary.status import State, compose
 
 READMES = ("README.md", "README.zh-CN.md")
 PAGES = sorted(
@@ -71,3 +76,72 @@ def test_every_key_of_the_configuration_is_explained_once() -> None:
     keys = json.loads(text("config/config.schema.json"))["properties"].keys() - {"pathvars"}
     explained = re.findall(r"^(?:\| |- \*{0,2}|#+ )`(\w+)`", page, re.MULTILINE)
     assert sorted(explained) == sorted(keys)
+
+
+def commands() -> list[tuple[str, str]]:
+    """Page → each line of a page that starts a Snakemake, in code or in a table."""
+    return [
+        (page, found)
+        for page in PAGES
+        for line in text(page).splitlines()
+        for found in re.findall(r"snakemake [^`|]*", line)
+        if re.search(r"--(config|cores|unlock)", found)
+    ]
+
+
+def test_no_command_has_two_configs_or_a_target_behind_one() -> None:
+    assert commands()
+    for page, command in commands():
+        assert len(re.findall(r"--config(?=[ =])", command)) <= 1, (page, command)
+        behind = re.search(r"--config (.*?)(?= -|$)", command)
+        if behind and "…" not in behind[1]:
+            first = behind[1].split("#")[0].split()
+            words = [word for word in first if word.isascii()]
+            assert all("=" in word or words[i - 1].count('"') == 1 for i, word in enumerate(words)), (page, command)
+
+
+def test_unlocking_is_shown_with_the_whole_command() -> None:
+    shown = [(page, command) for page, command in commands() if "--unlock" in command]
+    assert shown
+    for page, command in shown:
+        assert "-s " in command, (page, command)
+
+
+def test_the_example_for_cron_sends_a_mail_with_the_log_if_something_is_wrong(tmp_path: Path) -> None:
+    (script,) = (
+        code for code in re.findall(r"```bash\n(.*?)```", text("docs/pipelines.md"), re.DOTALL) if "mail" in code
+    )
+    programs = {
+        "evalscope-summary": 'echo "1 run skipped: $*"; exit "$STATUS"',
+        "mail": 'echo "$*" > mailed; cat >> mailed',
+    }
+    for name, program in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{program}\n")
+        (tmp_path / name).chmod(0o755)
+    for status in ("0", "3"):
+        done = subprocess.run(
+            ["bash", "-c", script.replace("/srv/perf", str(tmp_path))],
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin", "STATUS": status},
+        )
+        assert done.returncode == int(status)
+        assert (tmp_path / "mailed").exists() == (status == "3")
+    mailed = (tmp_path / "mailed").read_text()
+    assert "status 3 team@example.org" in mailed
+    assert "1 run skipped: /data/perf --strict=new" in mailed
+
+
+def test_the_example_for_ci_asks_for_what_is_new_before_anything_else_makes_tables() -> None:
+    (code,) = re.findall(r"```yaml\n(name: .*?)```", text("docs/pipelines.md"), re.DOTALL)
+    (job,) = yaml.safe_load(code)["jobs"].values()
+    runs = [
+        step["run"] for step in job["steps"] if "evalscope-summary" in step.get("run", "") and "pip" not in step["run"]
+    ]
+    assert runs == ["evalscope-summary /data/perf --strict=new", "evalscope-summary report /data/perf"]
+
+
+def test_the_status_has_the_keys_that_are_documented() -> None:
+    settings = complete({})
+    status = compose(State([], []), None, settings, True, 0.0)
+    table = text("docs/pipelines.md").partition("## `summary_status.json`")[2].partition("\n## ")[0]
+    documented = {key for line in table.splitlines() if line.startswith("| `") for key in re.findall(r"`(\w+)`", line)}
+    assert set(status) <= documented

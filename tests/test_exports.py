@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ import polars as pl
 import pyarrow.parquet
 import pytest
 from conftest import MIXED, Project, copy_checkout, frame_of, rows_in, rows_of
-from evalscope_summary.columns import PERFORMANCE, Column
-from evalscope_summary.layouts import COUNT, PROBLEM_COLUMNS, raw_columns, stats_columns
+from evalscope_summary.columns import BY_NAME, PERFORMANCE, Column
+from evalscope_summary.layouts import COUNT, PROBLEM_COLUMNS, STATISTICS, raw_columns, stats_columns
 from evalscope_summary.settings import complete
 from evalscope_summary.tables import xlsx
 from evalscope_summary.tables.assembling import Row
@@ -67,7 +68,7 @@ def test_the_default_target_makes_what_the_configuration_names(made: Project) ->
     assert {path.name for path in made.folder.glob("summary*")} == {
         *(f"summary_{table}.{ending}" for table in ("raw", "stats") for ending in ("csv", "json", "parquet", "xlsx")),
         *("summary_overview.csv", "summary_overview.md", "summary_problems.csv"),
-        *("summary.xlsx", "summary.datapackage.json"),
+        *("summary.xlsx", "summary.datapackage.json", "summary_status.json"),
     }
 
 
@@ -76,8 +77,13 @@ def test_made_again_the_files_have_the_same_bytes(made: Project, tmp_path: Path)
     shutil.copytree(made.tree, again.tree)
     again.configure(**made.settings)
     again.snakemake()
-    for path in again.folder.glob("summary*"):
+    for path in set(again.folder.glob("summary*")) - {again.folder / "summary_status.json"}:
         assert path.read_bytes() == (made.folder / path.name).read_bytes(), path.name
+    status, before = (json.loads((p.folder / "summary_status.json").read_bytes()) for p in (again, made))
+    of_the_start = {"start", "seconds"}
+    assert {key: status[key] for key in status if key not in of_the_start} == {
+        key: before[key] for key in before if key not in of_the_start
+    }
 
 
 # --- Parquet ---
@@ -135,8 +141,11 @@ def sheet_rows(sheet: Any) -> list[list[Any]]:
 
 def test_the_workbook_has_every_table_as_a_sheet(made: Project) -> None:
     book = openpyxl.load_workbook(made.folder / "summary.xlsx")
-    assert book.sheetnames == ["overview", "raw", "stats", "problems"]
-    for table in book.sheetnames:
+    assert book.sheetnames == ["overview", "raw", "stats", "problems", "columns"]
+    header, *explained = sheet_rows(book["columns"])
+    assert header == ["sheet", "column", "unit", "meaning"]
+    assert ["raw", "ttft", "s", BY_NAME["ttft"].description] in explained
+    for table in book.sheetnames[:-1]:
         check_sheet(book[table], columns_of(made, table), typed(made, table))
 
 
@@ -148,10 +157,9 @@ def test_each_table_is_a_workbook_by_name(made: Project, table: str) -> None:
 
 
 def check_sheet(sheet: Any, columns: tuple[Column, ...], rows: list[Row]) -> None:
-    header, units, *cells = sheet_rows(sheet)
+    header, *cells = sheet_rows(sheet)
     assert header == [column.name for column in columns]
-    assert [unit or "" for unit in units] == [column.unit for column in columns]
-    assert sheet.freeze_panes == "B3"
+    assert sheet.freeze_panes == "B2"
     assert len(cells) == len(rows)
     for found, row in zip(cells, rows, strict=True):
         for cell, column in zip(found, columns, strict=True):
@@ -168,7 +176,7 @@ def check_sheet(sheet: Any, columns: tuple[Column, ...], rows: list[Row]) -> Non
 def test_text_is_text_in_a_workbook(tmp_path: Path, text: str) -> None:
     column = Column("t", "text", "", "a text")
     write_workbook(tmp_path / "t.xlsx", {"s": ((column,), frame_of([column], [{"t": text}]))})
-    cell = openpyxl.load_workbook(tmp_path / "t.xlsx")["s"]["A3"]
+    cell = openpyxl.load_workbook(tmp_path / "t.xlsx")["s"]["A2"]
     assert (cell.value, cell.data_type, cell.hyperlink) == (text, "s", None)
 
 
@@ -177,8 +185,47 @@ def test_text_that_no_cell_can_hold_is_cut_visibly(tmp_path: Path) -> None:
     rows: list[Row] = [{"t": "x" * 70000}, {"t": "a\x00\x1b\u202e🚀"}]
     write_workbook(tmp_path / "t.xlsx", {"s": ((column,), frame_of([column], rows))})
     sheet = openpyxl.load_workbook(tmp_path / "t.xlsx")["s"]
-    assert (len(sheet["A3"].value), sheet["A3"].value[-1]) == (32767, "…")
-    assert sheet["A4"].value.endswith("\u202e🚀")
+    assert (len(sheet["A2"].value), sheet["A2"].value[-1]) == (32767, "…")
+    assert sheet["A3"].value.endswith("\u202e🚀")
+
+
+def test_a_sheet_is_read_as_a_frame_with_the_names_of_the_columns(made: Project) -> None:
+    found = pd.read_excel(made.folder / "summary.xlsx", sheet_name="raw")
+    assert list(found.columns) == [column.name for column in columns_of(made, "raw")]
+    assert found["ttft"].dtype == "float64"
+    assert found["ttft"].tolist() == pytest.approx([row["ttft"] or math.nan for row in typed(made, "raw")], nan_ok=True)
+
+
+def test_numbers_have_the_digits_of_their_unit_and_columns_the_width_of_their_cells(tmp_path: Path) -> None:
+    columns = (BY_NAME["run"], BY_NAME["ttft"], BY_NAME["output_throughput"], BY_NAME["parallel"])
+    row = {"run": "x" * 45, "ttft": 0.123456, "output_throughput": 1234.567, "parallel": 8}
+    write_workbook(tmp_path / "t.xlsx", {"s": (columns, frame_of(columns, [row]))})
+    sheet = openpyxl.load_workbook(tmp_path / "t.xlsx")["s"]
+    assert [cell.number_format for cell in sheet[2]] == ["General", "0.0000", "0.00", "General"]
+    widths = [sheet.column_dimensions[letter].width for letter in "ABCD"]
+    assert 45 < widths[0] < 50
+    assert widths[1] < 12 < widths[2] < 25
+
+
+def test_headers_are_chinese_with_units_if_the_settings_say_so(tmp_path: Path) -> None:
+    settings = {"columns": "all", "label_pattern": "(?P<gpu>x)", "statistics": STATISTICS}
+    raw, stats = raw_columns(settings), stats_columns(settings)
+    problem = {"severity": "skipped", "message": "it is empty; copy it again, or run the test again"}
+    sheets = {
+        "raw": (raw, frame_of(raw, [])),
+        "stats": (stats, frame_of(stats, [])),
+        "problems": (PROBLEM_COLUMNS, frame_of(PROBLEM_COLUMNS, [problem])),
+    }
+    write_workbook(tmp_path / "t.xlsx", sheets, "zh")
+    book = openpyxl.load_workbook(tmp_path / "t.xlsx")
+    for name, (columns, _) in sheets.items():
+        heads = [cell.value for cell in book[name][1]]
+        assert len(set(heads)) == len(columns)
+        english = [head for head in heads if not re.search("[\u4e00-\u9fff]", head)]
+        assert all(re.match(r"P\d+ (TTFT|ITL|TPOT) \(s\)$|gpu$", head) for head in english), english
+    assert {"P99 TTFT (s)", "最大 输出速度 (tok/s)", "开始时间"} <= {cell.value for cell in book["raw"][1]}
+    assert "P99 TTFT 均值 (s)" in {cell.value for cell in book["stats"][1]}
+    assert book["problems"]["E2"].value == "文件为空；请重新复制，或重新测试"
 
 
 def test_a_table_that_is_too_long_for_a_sheet_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,4 +110,4 @@ def test_quiet_is_quiet(new_project: Callable[..., Project], quiet: str) -> None
     project = new_project()
     text = project.snakemake(quiet).text
     assert "runs read" not in text
-    assert re.search(r"^\d+ runs; \d+ problems", text, re.MULTILINE)  # what is wrong is said
+    assert re.search(r"^\d+ runs found: .*; \d+ problems?, see ", text, re.MULTILINE)  # what is wrong is said

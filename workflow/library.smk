@@ -48,7 +48,12 @@ def library():
         spec = importlib.util.spec_from_file_location(name, folder / "__init__.py")
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
-    return importlib.import_module(f"{name}.workflow")
+    try:
+        return importlib.import_module(f"{name}.workflow")
+    except ModuleNotFoundError as error:
+        said = importlib.import_module(f"{name}.missing").advice(error)
+        importlib.import_module(f"{name}.last_words").keep(said)
+        raise WorkflowError(said) from None
 
 
 def plainly(function, *arguments):
@@ -56,6 +61,6 @@ def plainly(function, *arguments):
     try:
         return function(*arguments)
     except library().UserErrors as error:
-        if "ALL" in {quiet.name for quiet in workflow.output_settings.quiet or ()}:
-            print(error, file=sys.stderr)  # Snakemake says nothing then
+        if workflow.is_main_process:
+            library().last_words.keep(str(error))  # Snakemake says it above the lines of a traceback, or not at all
         raise WorkflowError(str(error)) from error

@@ -1,4 +1,16 @@
 """Turns a tree of `evalscope perf` results into tables. See README.md; the modules read in flow order:
 discovery, inventory, records (by readers), tables; CONTRIBUTING.md has a map."""
 
+import sys
+
 __version__ = "0.1.0"
+
+if sys.version_info < (3, 11):  # noqa: UP036 (an older Python gets as far as saying it)
+    sys.exit(
+        f"evalscope-summary: Python 3.11 or later is needed, and this is {sys.version.split()[0]} ({sys.executable}):"
+        " use the one of the environment that evalscope-summary was installed into"
+    )
+
+from .missing import explain_missing_libraries
+
+explain_missing_libraries()

@@ -16,6 +16,14 @@ SUCCESS_SHARE = Column(
     "statistic",
     origin="summary_raw: succeeded, requests",
 )
+PROBLEM_COUNT = Column(
+    "problems",
+    "integer",
+    "",
+    "rows of summary_problems about runs of the group",
+    "count",
+    origin="summary_problems: run",
+)
 
 STATS_HEAD = ("config", COUNT.name, "model", "parallel", "prompt_length", "max_tokens")
 _STATS_TAIL = tuple(
@@ -155,6 +163,7 @@ def overview_layout(labels_shown: Sequence[str], label_pattern: str) -> tuple[Co
         SUCCESS_SHARE,
         *(statistic_column(BY_NAME[name], statistic) for name in OVERVIEW_AVERAGES for statistic in ("avg", "std")),
         *(statistic_column(BY_NAME[name], "avg") for name in OVERVIEW_PERCENTILES),
+        PROBLEM_COUNT,
     )
 
 

@@ -20,6 +20,10 @@ NAME = "lock"
 _shared: dict[Path, "Shared"] = {}  # one for each folder: two open files of one process would lock each other out
 
 
+class InUse(Exception):
+    """Another start works with files that this one would have to change; the text says what to do."""
+
+
 class Shared:
     """A folder that this process uses, or wants to."""
 

@@ -16,9 +16,10 @@ _SHORT_SECONDS = 1.0  # work that needs no bar
 
 
 def choose(quiet: bool) -> None:
-    """Choose what this process and all that it starts show: a bar if it writes to a terminal."""
-    shape: Literal["none", "bar", "lines"] = "none" if quiet else "bar" if sys.stderr.isatty() else "lines"
-    os.environ[VARIABLE] = shape
+    """Choose what this process and all that it starts show: a bar if it writes to a terminal, unless whoever started it
+    chose already."""
+    shape: Literal["none", "bar", "lines"] = "bar" if sys.stderr.isatty() else "lines"
+    os.environ[VARIABLE] = "none" if quiet else os.environ.get(VARIABLE) or shape
 
 
 def is_quiet() -> bool:

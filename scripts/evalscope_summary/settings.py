@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import fastjsonschema
 
 from . import patterns
 from .columns import BY_NAME, GROUP_LABELS
-from .layouts import STATISTICS, SUCCESS_SHARE, stats_columns
+from .layouts import FORMATS, STATISTICS, SUCCESS_SHARE, stats_columns
 from .selection import moment
 
 SCHEMA = Path(__file__).parents[2] / "config" / "config.schema.json"
@@ -58,6 +59,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             f"configuration: {key!r} is {json.dumps(config.get(key))}: {error.message.removeprefix('data.')}."
             f" Expected: {expected} ({rule.get('description', '')})"
         ) from error
+    result["output"] = beginning(result["output"])
     added = _added_columns(result)
     if result["since"] and result["until"] and result["since"] > result["until"]:
         raise WrongConfiguration(
@@ -66,6 +68,16 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     for label in result["group_by"]:
         _check_known("group_by", label, (*GROUP_LABELS, *added))
     return result
+
+
+def beginning(output: str) -> str:
+    """The beginning of the tables' paths that was meant by `output`: without the ending that a file would have.
+
+    >>> beginning("out/july.csv"), beginning("v1.2"), beginning("out/.csv")
+    ('out/july', 'v1.2', 'out/.csv')
+    """
+    path, ending = os.path.splitext(output)
+    return path if ending[1:] in FORMATS else output
 
 
 def _check_known(key: str, value: str, known: Sequence[str]) -> None:
@@ -120,6 +132,6 @@ def _moment(key: str, value: Any) -> Any:
 
 def _boolean(value: Any, rule: Mapping[str, Any]) -> Any:
     """`--config strict=true` reaches us as text: Snakemake 9 takes only `True` for a truth value there."""
-    if rule.get("type") == "boolean" and isinstance(value, str):
+    if (rule.get("type") == "boolean" or True in rule.get("enum", ())) and isinstance(value, str):
         return {"true": True, "false": False}.get(value.lower(), value)
     return value

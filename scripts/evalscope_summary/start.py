@@ -1,6 +1,7 @@
 """How Snakemake was started, as far as the workflow depends on it."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -80,3 +81,13 @@ def show_in_containers(paths: Iterable[str]) -> None:
     for name in ("APPTAINER_BIND", "SINGULARITY_BIND"):
         bound = [path for path in os.environ.get(name, "").split(",") if path]
         os.environ[name] = ",".join(dict.fromkeys([*bound, *shown]))
+
+
+def check_command() -> None:
+    """Snakemake (9.27) takes the last of several `--config` without a word."""
+    given = [argument for argument in sys.argv[1:] if re.fullmatch(r"(--config|-C)(=.*)?", argument)]
+    if len(given) > 1:
+        raise WrongConfiguration(
+            f"`--config` is given {len(given)} times, and Snakemake takes only the last: write all keys after one"
+            " (--config results_dir=/data/perf strict=true)"
+        )

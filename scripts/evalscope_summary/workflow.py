@@ -12,20 +12,29 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from . import array_logs, discovery, job_rate, jsonfile, locks, older, progress, readers, resources, settings, trees
+from . import (
+    array_logs,
+    discovery,
+    job_rate,
+    jsonfile,
+    last_words,
+    locks,
+    older,
+    progress,
+    readers,
+    resources,
+    settings,
+    trees,
+)
 from .digests import of_program
+from .ending import Ending
 from .inventory import ConflictingUse, WorkFolder, differ, inventories, place
 from .keeping import Kept, forget_unfinished
 from .layouts import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, REQUEST_SETTINGS, TABLES
 from .made import AGAIN, Made, digest_of, note, take_over_dates
-from .start import Start, has_settings, show_in_containers
+from .start import Start, check_command, has_settings, show_in_containers
 
-
-class InUse(Exception):
-    """Another start works with files that this one would have to change; the text says what to do."""
-
-
-__all__ = ["Flow", "Start", "UserErrors", "array_logs", "has_settings", "job_rate", "settings"]
+__all__ = ["Flow", "Start", "UserErrors", "array_logs", "has_settings", "job_rate", "last_words", "settings"]
 """What the Snakefile takes from here."""
 
 UserErrors = (
@@ -33,7 +42,7 @@ UserErrors = (
     discovery.MissingTree,
     ConflictingUse,
     trees.EmptyTree,
-    InUse,
+    locks.InUse,
     jsonfile.CantWrite,
     readers.WrongReader,
 )
@@ -41,11 +50,12 @@ UserErrors = (
 
 # The keys of the configuration that a rule depends on besides its input; the digest of its program is there too.
 _RULES: Mapping[str, tuple[str, ...]] = {
-    "merge": (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns"),
-    "stats": (*COLUMN_SETTINGS, *GROUP_SETTINGS),
-    "export": COLUMN_SETTINGS,
-    "overview": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics"),
-    "workbook": COLUMN_SETTINGS,
+    "merge": (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns", "csv_bom"),
+    "stats": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "csv_bom"),
+    "export": (*COLUMN_SETTINGS, "language"),
+    "strict": ("strict", "accepted_problems"),
+    "overview": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics", "csv_bom", "language"),
+    "workbook": (*COLUMN_SETTINGS, "language"),
     "request_rows": REQUEST_SETTINGS,
     "request_table": REQUEST_SETTINGS,
     "data_package": (*COLUMN_SETTINGS, "metrics", "tables"),
@@ -73,7 +83,7 @@ class Flow:
         self.start = start
         self.output: str = self.config["output"]
         self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], start.placed)
-        self.strict: bool = self.config["strict"]
+        self.strict: bool = self.config["strict"] is not False
         if start.image:
             places = (self.config["results_dir"], self.config["work_dir"], os.path.dirname(start.placed) or ".")
             show_in_containers([checkout, *places])
@@ -85,7 +95,7 @@ class Flow:
         self.targets = self._targets()
         self.described = [self.table(table, "csv") for table in (*config["tables"], "problems") if table != "requests"]
         self.kept = Kept(self.tables())
-        self._overview_before = self._overview_date()
+        self.ending = Ending(self.folder, self.config, start.placed, not start.environments)
 
     def _drawn_without_tree(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
         """The configuration of a start that draws: where there is no tree, of an empty one in a temporary folder."""
@@ -231,6 +241,8 @@ class Flow:
         """
         if not self.start.finds_runs:
             return
+        last_words.listen()
+        check_command()
         progress.choose(self.start.quiet)
         config = self.config
         tree = trees.found(config)
@@ -278,7 +290,7 @@ class Flow:
         if self.start.dry and all(path.exists() for files in in_use for path in files):
             print("evalscope-summary: another run is under way here; using the runs that it found", file=sys.stderr)
             return
-        raise InUse(
+        raise locks.InUse(
             f"another run is under way that uses {next(iter(in_use[0])).parent}, and it found other runs or has other"
             " settings: wait until it has ended, and start again"
         )
@@ -347,18 +359,6 @@ class Flow:
         tables = [self.table(table, format_) for table in TABLES for format_ in FORMATS]
         tables += [*self.overview, self.table("problems", "csv"), self.workbook, self.data_package, self.requests]
         return [self._placed(path) for path in tables]
-
-    def _overview_date(self) -> int | None:
-        path = Path(self.overview[0])
-        return path.stat().st_mtime_ns if path.exists() else None
-
-    def show_overview(self) -> None:
-        """Print the overview on a terminal, if it was made since this process started."""
-        # with environments of their own for rules, the one that runs Snakemake may lack what reads tables
-        if sys.stdout.isatty() and not self.start.environments and self._overview_date() != self._overview_before:
-            from .tables.overview import on_a_terminal
-
-            print(f"\n{on_a_terminal(Path(self.overview[0]), self.config['label_pattern'])}\n", flush=True)
 
 
 def _dumped(content: Mapping[str, Any]) -> bytes:

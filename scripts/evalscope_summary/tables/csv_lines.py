@@ -4,6 +4,7 @@ import csv
 import functools
 import itertools
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,18 +57,25 @@ def csv_cells(columns: Sequence[Column]) -> Callable[[Mapping[str, Any]], bytes]
     return lambda row: line(list(map(row.get, names)))
 
 
-def write_csv_lines(path: Path, columns: Sequence[Column], lines: Iterable[bytes]) -> None:
-    """Write lines, of `csv_line`, below the header."""
-    header = ",".join(text_cell(column.name) for column in columns).encode()
+def write_csv_lines(path: Path, columns: Sequence[Column], lines: Iterable[bytes], bom: bool = False) -> None:
+    """Write lines, of `csv_line`, below the header.
+
+    Args:
+        path: the file.
+        columns: in the order of the cells.
+        lines: without their ends.
+        bom: begin with a byte order mark (`csv_bom`).
+    """
+    header = (BOM_UTF8 if bom else b"") + ",".join(text_cell(column.name) for column in columns).encode()
     write_atomically(path, (line + b"\n" for line in itertools.chain([header], lines)))
 
 
-def write_problems(path: Path, problems: Iterable[Problem]) -> None:
-    """Write `summary_problems`."""
-    write_csv_lines(path, PROBLEM_COLUMNS, map(csv_line(PROBLEM_COLUMNS), problems))
+def write_problems(path: Path, problems: Iterable[Problem], bom: bool = False) -> None:
+    """Write `summary_problems`; `bom` as of `write_csv_lines`."""
+    write_csv_lines(path, PROBLEM_COLUMNS, map(csv_line(PROBLEM_COLUMNS), problems), bom)
 
 
 def csv_header(path: Path) -> list[str]:
     """The header of a CSV table."""
-    with open(path, encoding="utf-8", newline="") as file:
+    with open(path, encoding="utf-8-sig", newline="") as file:
         return next(csv.reader(file), [])

@@ -11,24 +11,38 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from ..columns import Column
+from ..headers import heading
 from ..jsonfile import replacing
+from ..languages import translated
+from ..terminal import width
 from .errors import TooLarge
 from .frame import Table, rows_of
 
 _XLSX_UNITS = 32767  # of UTF-16 that a cell can hold; longer texts end with an ellipsis
-XLSX_ROWS = 2**20 - 2
-"""Rows that fit into a sheet below the two of its header."""
+XLSX_ROWS = 2**20 - 1
+"""Rows that fit into a sheet below its header."""
+_FORMATS = {"s": "0.0000", "tok/s": "0.00", "req/s": "0.00", "GiB": "0.00", "%": "0.0", "tokens": "0.0"}
+_OTHER_FORMAT = "0.000"  # of fractions without a unit
+_MEASURED = 1000  # rows whose cells say how wide a column has to be
+_WIDEST, _NARROWEST = 60, 6  # characters
+_FILTER = 3  # characters that the button of a filter takes in the header
+_HEAD = "head"  # the format of headers
 _ELSEWHERE = "use csv or parquet"
 
 
-def write_xlsx(path: Path, columns: Sequence[Column], table: Table) -> None:
-    """Write a table as a workbook with one sheet."""
-    write_workbook(path, {"table": (columns, table)})
+def write_xlsx(path: Path, columns: Sequence[Column], table: Table, language: str = "en") -> None:
+    """Write a table as a workbook with one sheet; `language` as of `write_workbook`."""
+    write_workbook(path, {"table": (columns, table)}, language)
 
 
-def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[Column], Table]]) -> None:
-    """Write tables as the sheets of one workbook for spreadsheets: typed cells, text as text (never as a formula),
-    frozen header with a second row for units.
+def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[Column], Table]], language: str = "en") -> None:
+    """Write tables as the sheets of one workbook for spreadsheets: typed cells, text as text (never as a formula), a
+    frozen header of one row, numbers with as many digits as their unit wants.
+
+    Args:
+        path: the workbook.
+        sheets: name → columns, and rows.
+        language: the setting; `zh`: Chinese headers with units, and Chinese messages of problems.
 
     Raises:
         TooLarge: a table has more rows than a sheet can hold, or a sheet more bytes.
@@ -38,9 +52,10 @@ def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[Column], Tabl
         try:
             with xlsxwriter.Workbook(temporary, options) as book:
                 book.set_properties({"created": datetime.datetime(2000, 1, 1)})  # same tables, same bytes
-                formats = book.add_format({"bold": True}), book.add_format({"italic": True, "bottom": 1})
+                formats = {unit: book.add_format({"num_format": digits}) for unit, digits in _FORMATS.items()}
+                formats |= {"": book.add_format({"num_format": _OTHER_FORMAT}), _HEAD: book.add_format({"bold": True})}
                 for name, (columns, table) in sheets.items():
-                    if _write_sheet(book.add_worksheet(name), columns, table, *formats) > XLSX_ROWS:
+                    if _write_sheet(book.add_worksheet(name), columns, table, formats, language) > XLSX_ROWS:
                         raise TooLarge(f"{path}: a sheet holds {XLSX_ROWS} rows, and there are more; {_ELSEWHERE}")
         except FileSizeError as error:
             raise TooLarge(
@@ -50,26 +65,35 @@ def write_workbook(path: Path, sheets: Mapping[str, tuple[Sequence[Column], Tabl
             raise error.args[0] from error  # what the system said
 
 
-def _write_sheet(sheet: Worksheet, columns: Sequence[Column], table: Table, head: Format, unit: Format) -> int:
+def _write_sheet(
+    sheet: Worksheet, columns: Sequence[Column], table: Table, formats: Mapping[str, Format], language: str
+) -> int:
     """Write a table as a sheet; returns the number of its rows, of which it holds `XLSX_ROWS` at most."""
-    sheet.freeze_panes(2, 1)
+    sheet.freeze_panes(1, 1)
+    widths = []
     for number, column in enumerate(columns):
-        sheet.set_column(number, number, max(10, min(len(column.name) + 2, 30)))
-        sheet.write_string(0, number, column.name, head)
-    for number, column in enumerate(columns):
-        sheet.write_string(1, number, column.unit, unit)
+        head = heading(column, language)
+        widths.append(width(head) + _FILTER)
+        sheet.write_string(0, number, head, formats[_HEAD])
+    digits = [formats.get(column.unit, formats[""]) if column.type == "float" else None for column in columns]
+    messages = {number for number, column in enumerate(columns) if (column.role, column.name) == ("problem", "message")}
     rows = 0
     for rows, row in enumerate(itertools.islice(rows_of(table, columns), XLSX_ROWS + 1), 1):
         for number, value in enumerate(row):
             if value is None or value == "":
                 continue
             if isinstance(value, bool):
-                sheet.write_boolean(rows + 1, number, value)
+                sheet.write_boolean(rows, number, value)
             elif isinstance(value, str):
-                sheet.write_string(rows + 1, number, _fitting(value))
+                text = _fitting(translated(value, language) if number in messages else value)
+                sheet.write_string(rows, number, text)
+                if rows <= _MEASURED:
+                    widths[number] = max(widths[number], width(text[:_WIDEST]) + 1)
             else:
-                sheet.write_number(rows + 1, number, value)
-    sheet.autofilter(1, 0, rows + 1, len(columns) - 1)
+                sheet.write_number(rows, number, value, digits[number])
+    for number, needed in enumerate(widths):
+        sheet.set_column(number, number, max(_NARROWEST, min(needed, _WIDEST)))
+    sheet.autofilter(0, 0, rows, len(columns) - 1)
     return rows
 
 

@@ -1,0 +1,103 @@
+"""What people read is Chinese under a Chinese locale, and English where it is data."""
+
+import ast
+import json
+import re
+
+import pytest
+from conftest import CHECKOUT, MIXED, inventory_of
+from evalscope_summary.languages import CATALOG, counted, counts, language, translated
+from evalscope_summary.records import read_source
+from evalscope_summary.settings import schema
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+FIELD = re.compile(r"\{(\w+)\}")
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "de_DE.UTF-8", "LC_MESSAGES": "zh_TW"}, "zh"),
+        ({"LANG": "en_US.UTF-8"}, "en"),
+    ],
+)
+def test_the_locale_says_the_language(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: str
+) -> None:
+    for name in ("LANG", "LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert language() == expected
+
+
+def test_every_chinese_text_has_the_fields_of_the_english_one() -> None:
+    for english, chinese in json.loads(CATALOG.read_text("utf-8")).items():
+        assert set(FIELD.findall(chinese)) == set(FIELD.findall(english)), english
+        assert CHINESE.search(chinese), english
+
+
+def test_every_key_of_the_configuration_is_described_in_chinese() -> None:
+    catalog = json.loads(CATALOG.read_text("utf-8"))
+    missing = [
+        key for key, rule in schema()["properties"].items() if "default" in rule and rule["description"] not in catalog
+    ]
+    assert missing == [], "their descriptions belong into config/messages.zh.json"
+
+
+def said() -> set[str]:
+    """The texts of the programs that are said in the language of the locale."""
+    found = set()
+    for file in (CHECKOUT / "scripts").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) == "say"
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                found.add(node.args[0].value)
+    return found
+
+
+def test_all_that_is_said_is_translated() -> None:
+    assert said() - set(json.loads(CATALOG.read_text("utf-8"))) == set()
+
+
+def problems() -> set[str]:
+    """The messages of the problems of all fixtures."""
+    found = set()
+    for tree in (MIXED, *(CHECKOUT / "tests" / "fixtures" / "runs").iterdir()):
+        inventory = inventory_of(tree)
+        found |= {problem.message for problem in inventory.problems}
+        for source, claimed in inventory.sources.items():
+            for record in read_source(str(tree), source, *claimed, {"filled"}):
+                parts = [record.common, record.reported, *record.derived.values()]
+                found |= {
+                    problem.message for problem in (*record.problems, *(p for part in parts for p in part.problems))
+                }
+    return found
+
+
+def test_every_problem_of_the_fixtures_is_translated() -> None:
+    messages = problems()
+    assert messages
+    for message in messages:
+        assert CHINESE.search(translated(message, "zh")), message
+
+
+def test_what_varies_is_translated_too_and_what_nobody_translated_stays() -> None:
+    text = "it can't be read: Permission denied; copy it again, or run the test again"
+    assert translated(text, "zh") == "无法读取：Permission denied；请重新复制，或重新测试"
+    assert translated(text, "en") == text
+    assert translated("nobody said so", "zh") == "nobody said so"
+
+
+def test_counts_know_one_and_many_and_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    assert (counted(1, "problem"), counted(0, "run"), counted(2, "run")) == ("1 problem", "0 runs", "2 runs")
+    assert counts(1, 0, 0, "p.csv") == "1 run found, all in the tables"
+    assert counts(4, 1, 1, "p.csv") == "5 runs found: 4 in the tables, 1 skipped; 1 problem, see p.csv"
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert counts(4, 1, 2, "p.csv") == "发现 5 次运行：4 次已写入表格，1 次已跳过；2 个问题，详见 p.csv"

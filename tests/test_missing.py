@@ -1,0 +1,48 @@
+"""A wrong Python or a missing library is a message that says which, and what to do."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import CHECKOUT
+
+PROGRAMS = sorted(path.name for path in (CHECKOUT / "scripts").glob("*.py") if path.name != "document.py")
+NEED_NONE = {"strict.py", "data_package.py", "request_table.py"}  # the standard library will do
+
+# A Python that lacks all that is installed: `-S` leaves out where libraries are. It stands in for another version, too.
+RUN = """
+import runpy, sys
+if sys.argv[2]:
+    sys.version_info = tuple(map(int, sys.argv[2].split(".")))
+sys.path.insert(0, sys.argv[1].rpartition("/")[0])
+program, sys.argv = sys.argv[1], ["program", "--help"]
+runpy.run_path(program, run_name="__main__")
+"""
+
+
+def said(program: str, version: str = "") -> str:
+    command = [sys.executable, "-S", "-c", RUN, str(CHECKOUT / "scripts" / program), version]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env={"LC_ALL": "C", "PATH": ""})
+    assert done.returncode == 1, done.stdout
+    return done.stderr
+
+
+@pytest.mark.parametrize("program", [name for name in PROGRAMS if name not in NEED_NONE])
+def test_a_missing_library_is_named_with_what_to_do(program: str) -> None:
+    (line,) = said(program).splitlines()
+    assert line.startswith("evalscope-summary: the library ")
+    assert f"is missing in this Python ({sys.executable})" in line
+    assert f"{sys.executable} -m pip install " in line
+
+
+def test_an_old_python_is_named_with_what_to_do() -> None:
+    (line,) = said("merge.py", "3.10.1").splitlines()
+    assert "Python 3.11 or later is needed" in line
+    assert sys.executable in line
+
+
+@pytest.mark.parametrize("program", [*PROGRAMS, "evalscope_summary/__init__.py"])
+def test_an_old_python_understands_as_much_as_is_needed_to_say_so(program: str) -> None:
+    ast.parse(Path(CHECKOUT, "scripts", program).read_text("utf-8"), feature_version=(3, 9))
