@@ -204,7 +204,7 @@ class _Walk:
             self.progress.done += 1
 
     def left_out(self, path: str, entry: os.DirEntry[str]) -> bool:
-        if path in self.own or self.selection.excludes(path):
+        if path in self.own or (not self.selection.wants_all and self.selection.excludes(path)):
             return True
         return entry.is_symlink() and self.leads_back(path)
 
@@ -311,10 +311,11 @@ def _ask(
     for claimed in reader.sources(listing):
         for name in claimed.foreign:
             folders.pop(name, None)
-        if claimed.path != listing.path and selection.excludes(claimed.path):  # a file; folders were asked before
-            continue
-        if selection.is_of_another_period(claimed.path, reader.place):
-            continue
+        if not selection.wants_all:
+            if claimed.path != listing.path and selection.excludes(claimed.path):  # a file; folders were asked before
+                continue
+            if selection.is_of_another_period(claimed.path, reader.place):
+                continue
         if isinstance(claimed, Source):
             looked.claims.append(
                 (reader.name, claimed.path, {name: _sign(entries[name]) for name in sorted(claimed.files)})
@@ -360,9 +361,10 @@ def _may_hold(folder: str, name: str) -> bool:
 
 def _sign(entry: os.DirEntry[str]) -> list[int]:
     try:
-        return _signed(entry.stat(), entry.path)
+        status = entry.stat()
     except OSError:  # a symlink to nowhere, or no permission: reading it will say so
         return []
+    return _signed(status, entry.path)
 
 
 def _signed_target(path: str) -> list[int]:

@@ -50,6 +50,7 @@ class Selection:
 
     Attributes:
         left_out: the paths for which the answer was that they are not wanted.
+        wants_all: nothing is left out, so that nobody has to ask.
     """
 
     def __init__(self, exclude: Sequence[str], since: str, until: str) -> None:
@@ -57,6 +58,7 @@ class Selection:
         self._period = (since, until)
         self._matched: set[str] = set()
         self.left_out: set[str] = set()
+        self.wants_all = not (exclude or since or until)
 
     @property
     def unmatched(self) -> tuple[str, ...]:

@@ -48,8 +48,10 @@ AGENTX_FOREIGN = ("aiperf",)
 """Folders of an AgentX level, which are a run of another tool that the level is made of."""
 
 TIMESTAMP = re.compile(r"[0-9]{8}_[0-9]{6}")
-LEVEL = re.compile(r"(?:parallel_-?[0-9]+|rate_-?[0-9]+(?:\.[0-9]+)?)_number_[0-9]+")
-SLA_LEVEL = re.compile(r"sla_(?:parallel|rate)_-?[0-9]+(?:\.[0-9]+)?_run_[0-9]+")
+LEVEL = re.compile(
+    r"(?:parallel_-?[0-9]+|rate_-?[0-9]+(?:\.[0-9]+)?)_number_[0-9]+"
+    r"|sla_(?:parallel|rate)_-?[0-9]+(?:\.[0-9]+)?_run_[0-9]+"
+)
 SLA_FOLDER = "sla_tuning"
 _REPLACED_IN_NAMES = re.compile(r'[<>:"|?*]')
 
@@ -61,7 +63,7 @@ def is_timestamp(folder: str) -> bool:
 
 def is_level(folder: str) -> bool:
     """Whether a folder name is that of one load level: of a sweep, of an open loop, or of SLA auto-tuning."""
-    return LEVEL.fullmatch(folder) is not None or SLA_LEVEL.fullmatch(folder) is not None
+    return LEVEL.fullmatch(folder) is not None
 
 
 def folders_of_name(name: str) -> tuple[str, ...]:
