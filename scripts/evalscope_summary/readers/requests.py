@@ -3,6 +3,7 @@
 from __future__ import annotations  # array.array is generic only from Python 3.12 on
 
 import math
+import sys
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ class Requests:
             source: the tool's own name of it, for `unusable`.
             value: as it was read; None if it is missing.
         """
-        usable = isinstance(value, int | float) and 0 <= value < math.inf
+        usable = isinstance(value, int | float) and 0 <= value <= sys.float_info.max  # an integer may be larger
         getattr(self, name).append(value if usable else math.nan)
         if not usable and value is not None:
             self.unusable[source] += 1

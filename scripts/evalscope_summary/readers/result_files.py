@@ -35,12 +35,14 @@ class Document(NamedTuple):
         path: of the file below the tree.
         content: the JSON object.
         data: the bytes that it was parsed from.
+        folder: that the file lies in, as it can be opened; for what else lies there.
     """
 
     run: str
     path: str
     content: dict[str, Any]
     data: bytes
+    folder: str = ""
 
 
 class NoRequests(UnreadableRequests):
@@ -114,6 +116,10 @@ class ResultFiles(Reader):
         """
         return None
 
+    def rows_of(self, found: Document) -> Iterator[Requests] | None:
+        """As `rows`, for a tool that keeps them in a file of their own."""
+        return self.rows(found.content)
+
     def requests(self, root: str, path: str, present: Collection[str]) -> Iterator[tuple[str, Iterator[Requests]]]:
         """See `base.Reader`."""
         try:
@@ -127,7 +133,7 @@ class ResultFiles(Reader):
         for found in self.documents(path, data):
             if isinstance(found, Document):
                 with suppress(NoRequests):
-                    rows = self.rows(found.content)
+                    rows = self.rows_of(found._replace(folder=f"{root}/{self.folder(path)}"))
                     if rows is not None:
                         yield found.run, rows
 
@@ -189,7 +195,7 @@ class ResultFiles(Reader):
         """See `base.Reader`. JSON of others gives no record, and no problem."""
         is_own = self.names.fullmatch(os.path.basename(path))
         try:
-            data = _beginning(f"{root}/{path}")
+            data = beginning(f"{root}/{path}")
             if not self.marks.search(data):
                 return [self.unreadable(path, "it is empty, or damaged")] if is_own else []
             if len(data) == BEGINNING:
@@ -206,7 +212,10 @@ class ResultFiles(Reader):
         if not found and is_own:
             return [self.unreadable(path, "it holds no results of a run", code="unknown-format")]
         asked: AbstractSet[Wanted] = frozenset() if failure else wanted
-        records = [one if isinstance(one, Record) else self._record(one, asked) for one in found]
+        folder = f"{root}/{self.folder(path)}"
+        records = [
+            one if isinstance(one, Record) else self._record(one._replace(folder=folder), asked) for one in found
+        ]
         if failure:
             for record in records:
                 message = f"reading its request rows {failure.message}; the cells that would come from them stay empty"
@@ -231,7 +240,7 @@ class ResultFiles(Reader):
         file = os.path.basename(found.path)
         part = Part()
         try:
-            rows = self.rows(found.content)
+            rows = self.rows_of(found)
             if rows is None:
                 raise NoRequests(f"it has no request rows ({self.rows_file})")
             with closing(Recomputation()) as made:
@@ -243,6 +252,7 @@ class ResultFiles(Reader):
                     message = f"request rows hold values that are none (negative, infinite, texts), left out: {counts}"
                     part.problems.append(record.problem("warning", "value-out-of-range", file, message))
         except NoRequests as error:
+            record.passing |= error.passing
             message = f"{error}, so nothing can be recomputed; the performance cells stay empty"
             part.problems.append(record.problem("warning", "no-request-rows", file, message))
         return part
@@ -255,7 +265,12 @@ class ResultFiles(Reader):
         return record
 
 
-def _beginning(path: str) -> bytes:
+def beginning(path: str) -> bytes:
+    """The first `BEGINNING` bytes of a file.
+
+    Raises:
+        OSError: it can't be read.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         return os.read(descriptor, BEGINNING)
