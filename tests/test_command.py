@@ -5,9 +5,11 @@ import os
 import pty
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,28 @@ def test_a_run_that_fails_says_why_at_the_end_and_ends_with_1(installed: Path, t
     (line,) = done.stderr.splitlines()
     assert line.startswith("evalscope-summary: ")
     assert "'label_pattern'" in line
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_start_says_so_and_leaves_no_lock(installed: Path, tmp_path: Path, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, installed / "bin" / "evalscope-summary", str(MIXED), "--batches", "1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed), "LC_ALL": "C"},
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".snakemake/locks/*")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert said.splitlines()[-1].startswith("evalscope-summary: stopped; what was read is kept")
+    assert not list(tmp_path.glob(".snakemake/locks/*"))
 
 
 def test_a_folder_that_a_killed_start_locked_is_explained_and_unlocked(installed: Path, tmp_path: Path) -> None:

@@ -246,18 +246,28 @@ def _start(call: Call, words: Path) -> tuple[int, str, list[str]]:
         encoding="utf-8",
         errors="backslashreplace",
     )
-    previous = signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
+    ended: list[int] = []
+
+    def end(number: int, frame: object) -> None:
+        ended.append(number)
+        process.terminate()
+
+    previous = signal.signal(signal.SIGTERM, end)
     log: list[str] = []
     try:
         if process.stderr:
             log = _follow(process.stderr)
         printed = process.stdout.read() if process.stdout else ""
-        return process.wait(), printed, log
+        status = process.wait()
     except KeyboardInterrupt:  # it gets the same signal, and tidies up
+        ended.append(signal.SIGINT)
         process.communicate()
-        raise SystemExit(130) from None
     finally:
         signal.signal(signal.SIGTERM, previous)
+    if ended:
+        print(_OURS + say("stopped; what was read is kept, and tables are those from before"), file=sys.stderr)
+        raise SystemExit(128 + ended[0])
+    return status, printed, log
 
 
 def _follow(stream: Any) -> list[str]:
