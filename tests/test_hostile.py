@@ -26,7 +26,7 @@ from evalscope_summary.layouts import raw_columns
 from evalscope_summary.problems import printable
 from evalscope_summary.readers.evalscope.formats import ARGS, PERCENTILE, SUMMARY
 from evalscope_summary.settings import complete
-from evalscope_summary.tables.overview import on_a_terminal
+from evalscope_summary.tables.shown import on_a_terminal
 from evalscope_summary.tables.xlsx import write_workbook
 
 RUN = next((Path(__file__).parent / "fixtures" / "runs" / "1.9.1" / "spec").rglob(SUMMARY)).parent
@@ -239,7 +239,7 @@ def test_the_workbook_holds_texts_as_texts_that_fit_into_cells(made: Any) -> Non
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             assert not [e for e in ElementTree.fromstring(archive.read(name)).iter() if e.tag.endswith("}f")], name
-    head, _, *rows = openpyxl.load_workbook(path)["raw"].iter_rows()
+    head, *rows = openpyxl.load_workbook(path)["raw"].iter_rows()
     assert len(rows) == len(TEXTS)
     for cells in rows:
         row = {name.value: cell for name, cell in zip(head, cells, strict=True)}
@@ -267,7 +267,7 @@ def test_the_workbook_holds_texts_as_texts_that_fit_into_cells(made: Any) -> Non
 def test_a_cell_of_a_workbook_is_cut_where_excel_ends_it(tmp_path: Path, text: str, cell: str) -> None:
     columns = (Column("t", "text", "", ""),)
     write_workbook(tmp_path / "t.xlsx", {"t": (columns, frame_of(columns, [{"t": text}]))})
-    assert openpyxl.load_workbook(tmp_path / "t.xlsx")["t"]["A3"].value == cell
+    assert openpyxl.load_workbook(tmp_path / "t.xlsx")["t"]["A2"].value == cell
 
 
 def test_a_report_in_markdown_has_its_columns_and_no_markup_of_strangers(made: Any) -> None:
@@ -285,7 +285,7 @@ def test_a_report_in_markdown_has_its_columns_and_no_markup_of_strangers(made: A
 
 def test_a_terminal_gets_no_control_characters(made: Any) -> None:
     project, _, _, said = made
-    overview = on_a_terminal(project.folder / "summary_overview.csv", "")
+    overview = on_a_terminal(project.folder / "summary_overview.csv", "", 200)
     logs = [path.read_text("utf-8") for path in project.folder.glob(".evalscope-summary/*/logs/*.log")]
     assert "20260102_0000" in said
     for text in (said, overview, *logs):
