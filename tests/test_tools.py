@@ -16,7 +16,7 @@ from evalscope_summary.columns import BY_NAME
 from evalscope_summary.discovery import discover
 from evalscope_summary.readers import READERS
 from evalscope_summary.readers.cells import is_type
-from evalscope_summary.readers.result_files import ResultFiles
+from evalscope_summary.readers.result_files import LARGEST, ResultFiles
 from evalscope_summary.record import Record
 from evalscope_summary.records import Due, read_settled
 
@@ -232,6 +232,52 @@ def test_a_file_that_grows_while_it_is_read_is_read_again(
     assert count == 2
     assert not any(record.skipped for record in found)
     assert signature == discover(str(root)).sources[file].signature
+
+
+def with_secrets(value: Any) -> Any:
+    """JSON with a key in every object, and in every text that is an error or a reply."""
+    if isinstance(value, dict):
+        told = {
+            key: with_told(part) if key in ("errors", "error", "generated_texts") else part
+            for key, part in value.items()
+        }
+        return {key: with_secrets(part) for key, part in told.items()} | {
+            "api_key": KEY,
+            "headers": {"Authorization": f"Bearer {KEY}"},
+            "base_url": f"http://user:{KEY}@host/v1?key={KEY}",
+        }
+    return [with_secrets(part) for part in value] if isinstance(value, list) else value
+
+
+def with_told(value: Any) -> Any:
+    if isinstance(value, list):
+        return [with_told(part) for part in value]
+    return f"{value} {KEY}" if isinstance(value, str) and value else value
+
+
+@each_file
+def test_no_secret_gets_into_a_record(copied: Callable[[str, str], Path], tool: str, file: str) -> None:
+    root = copied(tool, file)
+    before = records(root)
+    made = [with_secrets(json.loads(line)) for line in jsons((root / file).read_text())]
+    (root / file).write_text("\n".join(json.dumps(one) for one in made))
+    after = records(root)
+    assert before.keys() == after.keys()
+    for run, record in after.items():
+        assert record.values == before[run].values
+        assert KEY not in repr(record)
+
+
+@each_tool
+def test_a_file_of_any_size_is_a_problem_and_takes_no_memory(tool: str, copied: Callable[[str, str], Path]) -> None:
+    file = FILES[tool][0]
+    root = copied(tool, file)
+    with (root / file).open("r+b") as data:
+        data.truncate(10**12)
+    (record,) = records(root).values()
+    (problem,) = record.problems
+    assert (problem.severity, problem.code) == ("skipped", "unreadable-json")
+    assert f"larger than {LARGEST >> 20} MiB" in problem.message
 
 
 @each_tool

@@ -223,6 +223,20 @@ def test_metadata_in_place_of_a_number_is_not_taken_for_it(tmp_path: Path) -> No
     assert codes(record) == ["value-out-of-range"]
 
 
+def test_files_older_than_burstiness_and_backends_of_old_are_read(tmp_path: Path) -> None:
+    old = {"burstiness": ..., "endpoint_type": ..., "backend": "vllm", "max_concurrency": ..., "request_goodput": ...}
+    record = changed(tmp_path, "0.10.2/single", best_of=1, use_beam_search=False, **old)
+    assert (record.values["api"], record.values["ttft"]) == ("vllm", 46.64595614999598 / 1000)
+    assert codes(record) == []
+
+
+def test_a_name_that_somebody_chose_tells_tests_apart(tmp_path: Path) -> None:
+    (tmp_path / "h100.json").write_text(json.dumps(content(ALL[SINGLE])))
+    (record,) = records(tmp_path).values()
+    assert (record.values["name"], record.values["config"]) == ("h100", "h100"), "there is no folder"
+    assert "name" not in ALL[SINGLE].values, "not the one that vLLM makes up of the load and the time"
+
+
 def test_a_limited_rate_is_a_label(tmp_path: Path) -> None:
     assert changed(tmp_path, request_rate=20.5, max_concurrency=None).values["rate"] == 20.5
 

@@ -118,7 +118,7 @@ class Sglang(ResultFiles):
         checked = Checked(found.path.rpartition("/")[2])
         record = Record(found.run)
         common, reported = record.common.values, record.reported.values
-        common |= {"name": self.chosen_name(found.path), "stream": True} | _labels(found, checked)
+        common |= {"stream": True} | _labels(found, checked, self.chosen_name(found.path))
         common |= taken(checked, content, COUNTS)
         errors = content.get("errors")
         if isinstance(errors, list) and len(errors) >= common.get("succeeded", 0):
@@ -194,12 +194,15 @@ def requested_tokens(content: Mapping[str, Any]) -> bool:
     return bool(own < _ENOUGH * total or (exactly and shorter))
 
 
-def _labels(found: Document, checked: Checked) -> Values:
+def _labels(found: Document, checked: Checked, chosen: str | None) -> Values:
+    """The labels; `chosen` is what somebody called the file."""
     content = found.content
     rate = content.get("request_rate")
     unlimited = rate == TRACE or (isinstance(rate, float) and math.isinf(rate))
     labels = taken(checked, content | {"request_rate": None} if unlimited else content, LABELS)
-    config = config_of(found.path, labels.get("name"), labels.get("model"), found.path.rpartition(".")[0])
+    if chosen:
+        labels.setdefault("name", chosen)
+    config = config_of(found.path, labels.get("name"), labels.get("model"), "sglang")
     if config:
         labels["config"] = config
     is_random = str(content.get("dataset_name")).startswith("random")

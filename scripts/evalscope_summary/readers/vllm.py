@@ -143,7 +143,7 @@ class Vllm(ResultFiles):
         record = Record(found.run)
         common, reported = record.common.values, record.reported.values
         input_only = _is_input_only(content)
-        common |= {"name": self.chosen_name(found.path)} | _labels(found, checked)
+        common |= _labels(found, checked, self.chosen_name(found.path))
         common |= taken(checked, content, COUNTS)
         if "failed" not in common and (failed := _failed(content, common)) is not None:
             common["failed"] = failed
@@ -202,10 +202,13 @@ class Vllm(ResultFiles):
         )
 
 
-def _labels(found: Document, checked: Checked) -> Values:
+def _labels(found: Document, checked: Checked, chosen: str | None) -> Values:
+    """The labels; `chosen` is what somebody called the file."""
     content = found.content
     rate = content.get("request_rate")
     labels = taken(checked, content if rate != "inf" else content | {"request_rate": None}, LABELS)
+    if chosen:
+        labels.setdefault("name", chosen)
     config = config_of(found.path, labels.get("name"), labels.get("model"))
     start = _start(content)
     return labels | ({"config": config} if config else {}) | ({"timestamp": start} if start else {})
