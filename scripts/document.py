@@ -290,7 +290,11 @@ def tools_document() -> dict[str, str]:
         "tools": table(
             "`tool` | its files | request rows",
             (
-                (f"`{reader.name}`", ", ".join(f"`*{ending}`" for ending in reader.endings), reader.rows_file)
+                (
+                    f"`{reader.name}`",
+                    ", ".join(f"`*{ending}`" for ending in reader.endings) or f"`{reader.arguments_file}`",
+                    reader.rows_file,
+                )
                 for reader in others
             ),
         ),

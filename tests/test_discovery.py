@@ -12,6 +12,7 @@ from evalscope_summary.discovery import MissingTree, Tree, discover
 from evalscope_summary.problems import Problem, storable
 from evalscope_summary.progress import Progress
 from evalscope_summary.readers.evalscope import formats
+from evalscope_summary.records import signature_now
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -134,7 +135,7 @@ def test_what_an_agentx_level_is_made_of_is_not_entered(tmp_path: Path) -> None:
     put(tmp_path / "agentx" / "parallel_2", formats.AGENTX)
     put(tmp_path / "agentx" / "parallel_2" / "aiperf" / "m")
     put(tmp_path / "agentx" / "aiperf" / "m")
-    assert found(tmp_path) == ["agentx/aiperf/m"]
+    assert found(tmp_path) == ["agentx/aiperf/m", f"agentx/parallel_2/{formats.AGENTX}"]
 
 
 @pytest.mark.parametrize("name", ["wandb2", "Wandb", "my-aiperf", "x.hidden"])
@@ -301,13 +302,18 @@ def test_a_run_beside_a_folder_with_a_log_does_not_speak_for_it(tmp_path: Path) 
     assert list(discover(str(tmp_path)).problems) == ["cfg/a"]
 
 
-def test_an_agentx_folder_is_an_unknown_format(tmp_path: Path) -> None:
+def test_an_agentx_level_is_one_source_with_the_rows_below_it(tmp_path: Path) -> None:
     folder = tmp_path / "m" / "agentx_256k"
     put(tmp_path / "m", formats.LOG)
     put(folder / "parallel_8", formats.AGENTX, "aiperf.log")
-    put(folder / "parallel_8" / "aiperf", "profile_export_aiperf.json")
-    problem = only_problem(discover(str(tmp_path)))
-    assert problem[:4] == ("skipped", "unknown-format", "m/agentx_256k/parallel_8", formats.AGENTX)
+    put(folder / "parallel_8" / "aiperf", "profile_export_aiperf.json", "profile_export.jsonl")
+    tree = discover(str(tmp_path))
+    assert tree.problems == {}
+    assert list(tree.sources) == [f"m/agentx_256k/parallel_8/{formats.AGENTX}"]
+    (claimed,) = tree.sources.values()
+    assert claimed.readers == ("agentx",)
+    assert claimed.signature.keys() == {formats.AGENTX, "aiperf/profile_export.jsonl"}
+    assert signature_now(str(tmp_path), next(iter(tree.sources)), claimed.readers) == claimed.signature
 
 
 def test_a_folder_that_cannot_be_listed_is_a_problem_and_the_rest_is_found(tmp_path: Path) -> None:

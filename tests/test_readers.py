@@ -208,4 +208,4 @@ def test_no_module_imports_in_a_circle_and_none_is_long() -> None:
 
 def test_readers_are_asked_in_the_order_of_the_documentation() -> None:
     assert readers.load([]) == readers.READERS
-    assert [reader.name for reader in readers.READERS] == ["evalscope", "vllm", "sglang", "aiperf"]
+    assert [reader.name for reader in readers.READERS] == ["evalscope", "vllm", "sglang", "aiperf", "agentx"]

@@ -317,9 +317,10 @@ def _ask(
             if selection.is_of_another_period(claimed.path, reader.place):
                 continue
         if isinstance(claimed, Source):
-            looked.claims.append(
-                (reader.name, claimed.path, {name: _sign(entries[name]) for name in sorted(claimed.files)})
-            )
+            signature = {name: _sign(entries[name]) for name in sorted(claimed.files)}
+            if claimed.below:
+                signature |= signature_of(os.path.dirname(next(iter(entries.values())).path), claimed.below)
+            looked.claims.append((reader.name, claimed.path, signature))
             for name in claimed.files:
                 folders.pop(name, None)
         elif claimed.unless_below:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from . import aiperf, evalscope, sglang, vllm
+from . import agentx, aiperf, evalscope, sglang, vllm
 from .base import Reader
 
-READERS: tuple[Reader, ...] = (evalscope.READER, vllm.READER, sglang.READER, aiperf.READER)
+READERS: tuple[Reader, ...] = (evalscope.READER, vllm.READER, sglang.READER, aiperf.READER, agentx.READER)
 """In the order in which they are asked, and documented."""
 
 _known = {reader.name: reader for reader in READERS}

@@ -42,11 +42,13 @@ class Source:
         path: of the folder or the file, below the tree.
         files: names of the files in the folder that it is read from; their sizes and times are its signature.
         foreign: names of folders beside them that are not entered, as what is in them is in these files.
+        below: paths of further files, there or not, in folders that are foreign.
     """
 
     path: str
     files: Collection[str]
     foreign: Collection[str] = ()
+    below: Collection[str] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ...columns import BY_NAME
 from ...record import Part, Record, Wanted
 from ..base import Difference, Listing, Source
 from ..cells import Checked
-from ..keys import finish
+from ..keys import finish, value_at
 from ..releases import release
 from ..requests import Requests
 from ..result_files import Document, NoRequests, ResultFiles, beginning
@@ -147,39 +147,11 @@ class Aiperf(ResultFiles):
         common |= summary.counts(content, checked)
         reported |= summary.metrics(content, checked, common)
         record.arguments = summary.arguments(content)
-        self.add_version(record, content, checked)
+        add_version(record, content, checked)
         if "filled" in wanted:
-            record.derived["filled"] = self.filled(record, found)
+            record.derived["filled"] = filled(record, self.rows_path(found), *_rows_of(content))
         finish(record, checked, lambda column: self.applies(content, column))
         return record
-
-    def add_version(self, record: Record, content: Mapping[str, Any], checked: Checked) -> None:
-        """The release, and a warning where its format is newer than those that are known."""
-        version = checked.text("aiperf_version", content.get("aiperf_version"))
-        if version:
-            record.common.values["tool_version"] = version
-        schema = content.get("schema_version")
-        if schema is None or (_is_version(schema) and release(schema) <= release(NEWEST_SCHEMA)):
-            return
-        named = f"format {schema}" if _is_version(schema) else "a format"
-        message = f"it has {named} that is not known (1.0 to {NEWEST_SCHEMA} are); it is read as far as its keys are"
-        record.note("warning", "unknown-format", checked.file, message)
-
-    def filled(self, record: Record, found: Document) -> Part:
-        """The percentiles that the file lacks, from the rows."""
-        rows = self.rows_path(found)
-        part = Part()
-        if rows is None or not record.common.values.get("succeeded"):
-            return part
-        from .rows import filled, read  # imports numpy
-
-        try:
-            part.values = filled(read(rows, found.content), record.reported.values)
-        except NoRequests as error:
-            record.passing |= error.passing
-            message = f"{error}; the percentiles that would come from there stay empty"
-            part.problems.append(record.problem("warning", "counts-disagree", os.path.basename(rows), message))
-        return part
 
     def rows_path(self, found: Document) -> str | None:
         """Where the requests of a run are; None if they were not kept."""
@@ -193,7 +165,7 @@ class Aiperf(ResultFiles):
             return None
         from .rows import read  # imports numpy
 
-        return (part.requests for part in read(rows, found.content))
+        return (part.requests for part in read(rows, *_rows_of(found.content)))
 
     def applies(self, content: Mapping[str, Any], column: str) -> bool:
         """Embeddings and rankings generate nothing."""
@@ -209,6 +181,54 @@ def row_files(name: str) -> tuple[str, ...]:
     stem = name.removesuffix(".json")
     same = f"{stem}{ROWS_ENDING}"
     return (f"{name.removesuffix(ENDING)}{ROWS_ENDING}", same) if name.endswith(ENDING) else (same,)
+
+
+def add_version(record: Record, content: Mapping[str, Any], checked: Checked) -> None:
+    """Note the release, and a warning where its format is newer than those that are known.
+
+    Args:
+        record: of the run.
+        content: with `aiperf_version` and `schema_version`.
+        checked: notes what is unusable.
+    """
+    version = checked.text("aiperf_version", content.get("aiperf_version"))
+    if version:
+        record.common.values["tool_version"] = version
+    schema = content.get("schema_version")
+    if schema is None or (_is_version(schema) and release(schema) <= release(NEWEST_SCHEMA)):
+        return
+    named = f"format {schema}" if _is_version(schema) else "a format"
+    message = f"it has {named} that is not known (1.0 to {NEWEST_SCHEMA} are); it is read as far as its keys are"
+    record.note("warning", "unknown-format", checked.file, message)
+
+
+def filled(record: Record, rows: str | None, streamed: bool, expected: Any) -> Part:
+    """The percentiles that the file lacks, from the rows.
+
+    Args:
+        record: of the run, with what was reported.
+        rows: the path of the rows, None if they were not kept.
+        streamed: as for `rows.read`.
+        expected: as for `rows.read`.
+    """
+    part = Part()
+    if rows is None or not record.common.values.get("succeeded"):
+        return part
+    from .rows import filled as made
+    from .rows import read  # imports numpy
+
+    try:
+        part.values = made(read(rows, streamed, expected), record.reported.values)
+    except NoRequests as error:
+        record.passing |= error.passing
+        message = f"{error}; the percentiles that would come from there stay empty"
+        part.problems.append(record.problem("warning", "counts-disagree", os.path.basename(rows), message))
+    return part
+
+
+def _rows_of(content: Mapping[str, Any]) -> tuple[bool, Any]:
+    """What `rows.read` asks of a summary."""
+    return value_at(content, "input_config.endpoint.streaming") is True, value_at(content, "request_count.avg")
 
 
 def _is_version(value: Any) -> bool:

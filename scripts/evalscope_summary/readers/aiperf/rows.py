@@ -5,7 +5,7 @@ import itertools
 import os
 import stat
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import Any, BinaryIO, NamedTuple
 
@@ -15,7 +15,7 @@ from ... import jsonfile
 from ...columns import FILLED, PERCENTILE_COLUMNS
 from ...record import Values
 from .. import ranks, recompute
-from ..keys import put, value_at
+from ..keys import put
 from ..requests import Requests
 from ..result_files import NoRequests
 from ..sample import Sample
@@ -41,18 +41,17 @@ class Rows(NamedTuple):
     token_latency: "array[float]"
 
 
-def read(path: str, content: Mapping[str, Any]) -> Iterator[Rows]:
+def read(path: str, streamed: bool, expected: Any) -> Iterator[Rows]:
     """The requests of a run without its warm-up, in parts.
 
     Args:
         path: of the file.
-        content: of the run's summary.
+        streamed: whether replies were.
+        expected: the number of requests that succeeded, as the summary has it.
 
     Raises:
         NoRequests: it can't be read, or does not hold all requests that the summary is of.
     """
-    streamed = value_at(content, "input_config.endpoint.streaming") is True
-    expected = value_at(content, "request_count.avg")
     succeeded, zero = 0, None
     with _opened(path) as file:
         lines = _lines(file)

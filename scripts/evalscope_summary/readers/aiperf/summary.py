@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from ...columns import BY_NAME, PERCENTILE_COLUMNS
@@ -154,6 +153,8 @@ def timestamp(content: Mapping[str, Any]) -> str | None:
     found = _TIME.match(start) if isinstance(start, str) else None
     if not found:
         return None
+    from datetime import datetime  # not needed to find runs
+
     try:
         return f"{datetime(*map(int, found.groups())):%Y%m%d_%H%M%S}"  # type: ignore[arg-type]
     except ValueError:

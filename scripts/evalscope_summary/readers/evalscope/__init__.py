@@ -30,13 +30,10 @@ class Evalscope(Reader):
     definitions = definitions.DEFINITIONS
 
     def sources(self, listing: Listing) -> Iterator[Source | Trace]:
-        """A folder with a file of a run; a level without any, an AgentX scenario, and a log are traces."""
+        """A folder with a file of a run; a level without any, and a log, are traces. AgentX scenarios: see `agentx`."""
         path, files = listing
         if not files.isdisjoint(formats.RUN_FILES):
             yield Source(path, files & formats.SOURCES)
-        elif formats.AGENTX in files:
-            message = "AgentX scenarios have other metrics, which these tables have no columns for"
-            yield Trace(path, "unknown-format", formats.AGENTX, message, foreign=formats.AGENTX_FOREIGN)
         elif path and formats.is_level(listing.name):
             message = "the folder of a load level without any result: the test was stopped, or goes on; run it again"
             yield Trace(path, "incomplete", formats.SUMMARY, message)

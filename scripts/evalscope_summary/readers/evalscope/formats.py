@@ -44,8 +44,8 @@ KNOWN_FILES = SOURCES | {AGENTX, *(f"{name}.json" for name in (*_OTHER_FILES.spl
 FOREIGN_FOLDERS = frozenset({"wandb", "swanlab"})
 """Folders of other tools inside a results tree, not entered (hidden folders are not entered either)."""
 
-AGENTX_FOREIGN = ("aiperf",)
-"""Folders of an AgentX level, which are a run of another tool that the level is made of."""
+AGENTX_FOLDER = "aiperf"
+"""The folder of an AgentX level that is the run of another tool which the level is made of."""
 
 TIMESTAMP = re.compile(r"[0-9]{8}_[0-9]{6}")
 LEVEL = re.compile(
