@@ -178,7 +178,8 @@ def test_nothing_outside_the_readers_knows_evalscopes_keys_files_or_releases() -
         text = path.read_text("utf-8")
         assert {word for word in words if word in text} == set(), path
         assert "readers.evalscope" not in text, path
-        assert not re.findall(r"[\"'](?:0|1)\.\d+\.\d+[\"']", text), path
+        if PACKAGE / "readers" not in path.parent.parents:  # what is there is the package of a tool, and knows its own
+            assert not re.findall(r"[\"'](?:0|1)\.\d+\.\d+[\"']", text), path
 
 
 def test_no_module_imports_in_a_circle_and_none_is_long() -> None:
@@ -208,4 +209,11 @@ def test_no_module_imports_in_a_circle_and_none_is_long() -> None:
 
 def test_readers_are_asked_in_the_order_of_the_documentation() -> None:
     assert readers.load([]) == readers.READERS
-    assert [reader.name for reader in readers.READERS] == ["evalscope", "vllm", "sglang", "aiperf", "agentx"]
+    assert [reader.name for reader in readers.READERS] == [
+        "evalscope",
+        "vllm",
+        "sglang",
+        "aiperf",
+        "agentx",
+        "guidellm",
+    ]

@@ -7,10 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from . import agentx, aiperf, evalscope, sglang, vllm
+from . import agentx, aiperf, evalscope, guidellm, sglang, vllm
 from .base import Reader
 
-READERS: tuple[Reader, ...] = (evalscope.READER, vllm.READER, sglang.READER, aiperf.READER, agentx.READER)
+READERS: tuple[Reader, ...] = (
+    evalscope.READER,
+    vllm.READER,
+    sglang.READER,
+    aiperf.READER,
+    agentx.READER,
+    guidellm.READER,
+)
 """In the order in which they are asked, and documented."""
 
 _known = {reader.name: reader for reader in READERS}

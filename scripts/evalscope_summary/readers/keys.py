@@ -100,8 +100,12 @@ def config_of(path: str, *otherwise: str | None) -> str | None:
 
 
 def digest_of(value: Any) -> str:
-    """What stands for a value of an argument in a record."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+    """What stands for a value of an argument in a record; all that are nested too deeply are the same."""
+    try:
+        text = json.dumps(value, sort_keys=True)
+    except RecursionError:
+        text = "nested too deeply"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def finish(record: Record, checked: Checked, applies: Callable[[str], bool] = lambda column: True) -> None:

@@ -1,5 +1,6 @@
 """Percentiles of a tool's request rows by the tool's own rule, to fill in what its file lacks."""
 
+import bisect
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,20 @@ def linear(ordered: Sequence[float], percent: float) -> float:
     if share >= 0.5:
         return high - (high - low) * (1 - share)
     return low + (high - low) * share
+
+
+def cumulative(values: Iterable[tuple[float, float]], percents: Iterable[float]) -> list[float]:
+    """Percentiles as the smallest value at which the sum of shares reaches them. Shares are added as floats, in the
+    order of the values, as numpy's `cumsum` does: 6 of 12 equal shares are less than one half.
+
+    Args:
+        values: with their weights, at least one, all positive.
+        percents: 0 to 100.
+    """
+    ordered = sorted(values)
+    total = sum(weight for _, weight in ordered)
+    sums = [*itertools.accumulate(weight / total for _, weight in ordered)]
+    return [ordered[min(bisect.bisect_left(sums, percent / 100), len(sums) - 1)][0] for percent in percents]
 
 
 def usable(values: Iterable[Any]) -> list[float]:
