@@ -41,7 +41,7 @@ if flow.start.image:
 
 
 wildcard_constraints:
-    table="raw|stats",
+    table="raw|stats|long",
 
 
 # The default: the `tables` in the `formats` of the configuration.
@@ -174,6 +174,20 @@ use rule stats as overview with:
         local(flow.log("overview")),
     params:
         program=flow.program("overview.py"),
+
+
+# A row per run, metric and statistic: for plots and SQL.
+use rule stats as long with:
+    input:
+        settings=local(flow.settings("long")),
+        tables=rules.merge.output.raw,
+        strict=local(flow.strict_stamp) if flow.strict else [],
+    output:
+        flow.table("long", "csv"),
+    log:
+        local(flow.log("long")),
+    params:
+        program=flow.program("long.py"),
 
 
 # A table in a further format.

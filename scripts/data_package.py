@@ -21,6 +21,7 @@ _DESCRIPTIONS = {
     "overview": "One row per group of runs: the labels that vary, and the main metrics.",
     "raw": "One row per run.",
     "stats": "One row per group of runs that repeat one test.",
+    "long": "One row per run, metric and statistic: the cells of raw that are not empty.",
     "problems": "One row per thing that was wrong.",
     "requests": "One row per request of every run: a folder of Parquet files, one for each batch.",
 }

@@ -27,7 +27,7 @@ from evalscope_summary.columns import (
     PERFORMANCE,
     STANDARD,
 )
-from evalscope_summary.layouts import PROBLEM_COLUMNS, STATISTIC_MEANINGS
+from evalscope_summary.layouts import PROBLEM_COLUMNS, STATISTIC_MEANINGS, measured_columns
 from evalscope_summary.problems import CODES
 from evalscope_summary.readers import READERS
 from evalscope_summary.readers.base import Reader
@@ -283,6 +283,27 @@ def columns_document() -> dict[str, str]:
     }
 
 
+def long_document() -> dict[str, str]:
+    """The table of docs/long.md: metrics of summary_long, and the columns of summary_raw that they are made of."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name, (metric, statistic, unit) in measured_columns("all").items():
+        found.setdefault((metric, unit), []).append((statistic, name))
+    return {
+        "metrics": table(
+            "metric | unit | statistics | from",
+            (
+                (f"`{metric}`", unit, ", ".join(f"`{name}`" for name, _ in own), _columns([name for _, name in own]))
+                for (metric, unit), own in found.items()
+            ),
+        )
+    }
+
+
+def _columns(names: Sequence[str]) -> str:
+    """Columns of summary_raw; percentiles under one name."""
+    return ", ".join(dict.fromkeys(f"`{re.sub('^[0-9]+p_', '{P}p_', name)}`" for name in names))
+
+
 def tools_document() -> dict[str, str]:
     """The tables of docs/tools.md: of every tool but the first, which docs/columns.md is about."""
     others = READERS[1:]
@@ -353,6 +374,7 @@ def main() -> None:
         ("config/README.md", between_markers("keys", keys_table())),
         ("config/config.yaml", lambda _: configuration()),
         *(("docs/columns.md", between_markers(name, content)) for name, content in columns_document().items()),
+        *(("docs/long.md", between_markers(name, content)) for name, content in long_document().items()),
         *(("docs/tools.md", between_markers(name, content)) for name, content in tools_document().items()),
         *((file, lambda _, file=file: environment(file)) for file in ENVIRONMENTS),
     ]

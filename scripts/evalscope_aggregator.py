@@ -27,6 +27,7 @@ from evalscope_summary.tables.comparable import warnings
 from evalscope_summary.tables.csv_lines import write_problems
 from evalscope_summary.terminal import put_up_with_closed_pipes
 
+_TABLES = ("raw", "stats")
 _CHUNK = 16  # runs that a process takes at a time
 
 
@@ -70,7 +71,7 @@ def _parser() -> Parser:
     made.add_argument("--format", choices=["csv", "json"], default="csv", help=formats)
     made.add_argument("--output", default="summary", help=say("beginning of the tables' paths (default: summary)"))
     types = say("raw: one row per run, stats: statistics per repeated test, both (default: both)")
-    made.add_argument("--data-type", choices=[*TABLES, "both"], default="both", help=types)
+    made.add_argument("--data-type", choices=[*_TABLES, "both"], default="both", help=types)
     made.add_argument("--bom", action="store_true", help=say("begin CSV files with a byte order mark, for Excel"))
     return made
 
@@ -105,7 +106,7 @@ def main() -> int:
     if not merged.rows:
         print(say("No data found, exiting"))
         return 1
-    for table in TABLES if options.data_type == "both" else (options.data_type,):
+    for table in _TABLES if options.data_type == "both" else (options.data_type,):
         path = Path(f"{settings['output']}_{table}.{options.format}")
         write(path, table, merged, settings)
         print(say("Exported {table} data to: {path}", table=table, path=path))

@@ -52,6 +52,7 @@ def test_the_default_grouping_is_every_label_of_the_column_table() -> None:
         ({"label_pattern": "h100"}, ["'label_pattern'", "no named group", "(?P<name>"]),
         ({"label_pattern": "(?P<model>.*)"}, ["'label_pattern'", "'model'", "another"]),
         ({"label_pattern": "(?P<count>.*)"}, ["'label_pattern'", "'count'"]),
+        ({"label_pattern": "(?P<metric>.*)"}, ["'label_pattern'", "'metric'"]),
         ({"label_pattern": "(?P<latency_ci95>.*)"}, ["'label_pattern'", "'latency_ci95'"]),
         ({"label_pattern": "(?P<gpu>.*)", "group_by": ["gpus"]}, ["'group_by'", "did you mean 'gpu'"]),
         ({"output": "a{b}"}, ["'output'", "No braces"]),

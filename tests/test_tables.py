@@ -255,7 +255,6 @@ def test_a_long_text_is_read_back(tmp_path: Path) -> None:
         "stream,latency\n",
         "latency,stream\nfast,true\n",
         "latency,stream\n0.5,true,1\n",
-        "\ufefflatency,stream\n",
     ],
 )
 def test_another_table_is_refused_with_its_name(tmp_path: Path, text: str) -> None:

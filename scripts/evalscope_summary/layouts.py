@@ -167,6 +167,78 @@ def overview_layout(labels_shown: Sequence[str], label_pattern: str) -> tuple[Co
     )
 
 
+_LONG_METRICS = {
+    # of percentiles: name of the metric → as summary_long calls it, where the mean of it has another name, or none
+    "itl": "inter_token_latency",
+    "tpot": "token_latency",
+    "output": "output_speed",
+    "total": "total_speed",
+    "decode": "decode_speed",
+    "input": "input_speed",
+}
+_LONG_STATISTICS = {
+    # of columns that are no percentile, and no value of the whole run
+    **{
+        f"{which}_gpu_memory": ("gpu_memory", name)
+        for which, name in {"avg": "mean", "max": "max", "min": "min"}.items()
+    },
+    **{
+        name: (name, "mean")
+        for name in (
+            *("latency", "ttft", "token_latency", "inter_token_latency", "input_tokens", "output_tokens", "turns"),
+            *("first_turn_ttft", "subsequent_turn_ttft", "decoded_tokens_per_iter", "steady_itl"),
+            *("pd_handoff_latency", "pd_handoff_overhead"),
+        )
+    },
+}
+
+
+def measured_columns(which: str) -> dict[str, tuple[str, str, str]]:
+    """The columns of `summary_raw` that are no labels, in its order → their metric, statistic and unit in
+    `summary_long`.
+
+    Args:
+        which: the setting `columns`.
+    """
+    columns = raw_columns({"columns": which, "label_pattern": ""})
+    return {c.name: (*_measured(c), c.unit) for c in columns if c.role in ("count", "memory", "performance")}
+
+
+def _measured(column: Column) -> tuple[str, str]:
+    """A column's metric and statistic in `summary_long`."""
+    if column.percent is None:
+        return _LONG_STATISTICS.get(column.name, (column.name, "value"))
+    statistic = {0: "min", 100: "max"}.get(column.percent, f"p{column.percent}")
+    return _LONG_METRICS.get(column.metric, column.metric), statistic
+
+
+LONG_MEASURE = (
+    Column("metric", "text", "", "what was measured: `ttft`", "label", origin="summary_raw: the column's name"),
+    Column(
+        "statistic",
+        "text",
+        "",
+        "of the run's requests `mean`, `p50`, `p99`, `min`, `max`; `value`: of the run as a whole",
+        "label",
+        origin="summary_raw: the column's name",
+    ),
+    Column("value", "float", "", "the cell of summary_raw, in `unit`", "statistic", origin="summary_raw: its cells"),
+    Column(
+        "unit", "text", "", "unit of `value`; empty for counts and shares", "label", origin="summary_raw: its columns"
+    ),
+)
+"""The last columns of `summary_long`."""
+
+
+def long_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns of `summary_long`, in order: the run, its labels, and what was measured.
+
+    Args:
+        settings: `label_pattern`.
+    """
+    return (BY_NAME["run"], *label_columns(settings), *LONG_MEASURE)
+
+
 PROBLEM_COLUMNS = tuple(
     Column(name, "text", "", description, "problem")
     for name, description in (
@@ -211,7 +283,7 @@ def _request_formula(column: Column) -> str:
     return known.recomputed.removeprefix("mean of ") if known and known.recomputed else column.description
 
 
-TABLES = {"raw": raw_columns, "stats": stats_columns}
+TABLES = {"raw": raw_columns, "stats": stats_columns, "long": long_columns}
 """Table → its columns, for the settings that they depend on."""
 
 FORMATS = ("csv", "json", "parquet", "xlsx")

@@ -11,7 +11,7 @@ import fastjsonschema
 
 from . import patterns
 from .columns import BY_NAME, GROUP_LABELS
-from .layouts import FORMATS, STATISTICS, SUCCESS_SHARE, stats_columns
+from .layouts import FORMATS, LONG_MEASURE, STATISTICS, SUCCESS_SHARE, stats_columns
 from .selection import moment
 
 SCHEMA = Path(__file__).parents[2] / "config" / "config.schema.json"
@@ -103,7 +103,7 @@ def _added_columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
     if not names:
         return ()
     stats = stats_columns({"columns": "all", "statistics": STATISTICS, "label_pattern": ""})
-    taken = set(BY_NAME) | {column.name for column in (*stats, SUCCESS_SHARE)}
+    taken = set(BY_NAME) | {column.name for column in (*stats, SUCCESS_SHARE, *LONG_MEASURE)}
     for name in names:
         if name in taken:
             raise WrongConfiguration(

@@ -52,6 +52,7 @@ UserErrors = (
 _RULES: Mapping[str, tuple[str, ...]] = {
     "merge": (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns", "csv_bom"),
     "stats": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "csv_bom"),
+    "long": (*COLUMN_SETTINGS, "csv_bom"),
     "export": (*COLUMN_SETTINGS, "language"),
     "strict": ("strict", "accepted_problems"),
     "overview": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics", "csv_bom", "language"),
@@ -62,7 +63,10 @@ _RULES: Mapping[str, tuple[str, ...]] = {
 }
 
 # The tables that others are made of, by the rule that makes them.
-_MADE: Mapping[str, tuple[str, ...]] = {"merge": ("raw", "problems"), "stats": ("stats",), "overview": ("overview",)}
+_MADE: Mapping[str, tuple[str, ...]] = {
+    "merge": ("raw", "problems"),
+    **{rule: (rule,) for rule in ("stats", "overview", "long")},
+}
 
 
 class Flow:
