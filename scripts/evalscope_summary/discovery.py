@@ -80,7 +80,7 @@ def discover(
     Args:
         root: the results tree.
         exclude: glob patterns on paths below the tree (`*` matches `/` too); what matches is left out with all in it.
-        own: paths of folders that this workflow writes to.
+        own: paths of folders and files that this workflow writes to.
         progress: counts the sources.
         readers: are asked what a folder holds.
         since: what is older by its timestamp is left out, as far as paths show it; empty: nothing is.
@@ -188,6 +188,7 @@ class _Walk:
         known = self.known
         if not known.issuperset(entries):  # as in the folders of most runs
             files = [name for name in entries if name.endswith(self.endings) and name not in known]
+            files = [name for name in files if (f"{path}/{name}" if path else name) not in self.own]
             for reader in self.of_files if files else ():
                 if own := frozenset(name for name in files if name.endswith(reader.endings)):
                     _ask(reader, Listing(path, own), entries, folders, looked, self.selection)

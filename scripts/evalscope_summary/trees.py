@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,10 @@ class EmptyTree(Exception):
 
 @cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
 def _walked(
-    root: str, own: str, exclude: tuple[str, ...], own_readers: tuple[str, ...], since: str, until: str
+    root: str, own: tuple[str, ...], exclude: tuple[str, ...], own_readers: tuple[str, ...], since: str, until: str
 ) -> discovery.Tree:
     with progress.shown(progress.Progress("finding runs")) as found_so_far:
-        return discovery.discover(
-            root, exclude, (own,), found_so_far, readers.load(own_readers), since=since, until=until
-        )
+        return discovery.discover(root, exclude, own, found_so_far, readers.load(own_readers), since=since, until=until)
 
 
 @cache
@@ -34,8 +32,12 @@ def _say(message: str) -> None:
     print(f"evalscope-summary: {message}", file=sys.stderr)
 
 
-def found(config: Mapping[str, Any]) -> discovery.Tree:
+def found(config: Mapping[str, Any], made: Iterable[Path] = ()) -> discovery.Tree:
     """What lies below the results tree of a configuration; says which patterns of `exclude` match nothing.
+
+    Args:
+        config: where to look, and for what.
+        made: the files that are made of it, which may lie in it.
 
     Raises:
         MissingTree: there is no results tree.
@@ -43,8 +45,15 @@ def found(config: Mapping[str, Any]) -> discovery.Tree:
     given = config["results_dir"]
     if not os.path.isdir(given):
         discovery.discover(given)  # says what is wrong, before anything is written
-    paths = (os.path.realpath(given), os.path.realpath(config["work_dir"]))
-    tree = _walked(*paths, tuple(config["exclude"]), tuple(config["readers"]), config["since"], config["until"])
+    own = tuple(os.path.realpath(path) for path in (config["work_dir"], *made))
+    tree = _walked(
+        os.path.realpath(given),
+        own,
+        tuple(config["exclude"]),
+        tuple(config["readers"]),
+        config["since"],
+        config["until"],
+    )
     for pattern in tree.unmatched:
         _say(f"'exclude' {pattern!r} matches nothing (else) below {given!r}: mend it, or remove it")
     return tree

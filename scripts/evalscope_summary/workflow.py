@@ -249,7 +249,7 @@ class Flow:
         check_command()
         progress.choose(self.start.quiet)
         config = self.config
-        tree = trees.found(config)
+        tree = trees.found(config, (*self.tables(), self.ending.status))
         if not tree.sources:
             trees.check_empty(tree, config, self.folder, self._chained())
         found = inventories(place(config["results_dir"], config["work_dir"]), tree, config, len(self.batches))
