@@ -30,7 +30,7 @@ vendor:  ## fetch the table library of the report from npm again
 test: $(DEV)/installed  ## run all tests (11 to 13 min)
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal
 
-test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (6 min)
+test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees, and what reruns by dates alone
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal -m long
 
 test-slurm: $(SLURM)/installed  ## run the tests that start a Slurm (as root, with Debian's slurmctld, slurmd, slurm-client and munge; 12 min)
