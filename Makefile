@@ -7,7 +7,7 @@ DEV ?= .venv-dev
 SLURM ?= .venv-slurm
 CORES ?= all
 
-.PHONY: example report vendor test test-long test-slurm lint format docs bench lock clean
+.PHONY: example report vendor test test-long test-slurm lint format docs plots bench lock clean
 
 example: $(VENV)/installed  ## run the workflow on example/results
 	$(VENV)/bin/snakemake --cores $(CORES) --directory example
@@ -52,6 +52,9 @@ format: $(DEV)/installed  ## format the code
 
 docs: $(DEV)/installed  ## rewrite the generated parts of the documentation, and the conda environments
 	$(DEV)/bin/python scripts/document.py
+
+plots: $(DEV)/installed  ## draw the pictures of docs/plots.md again
+	$(DEV)/bin/python docs/plots/draw.py
 
 bench: $(VENV)/installed  ## measure the workflow against references
 	$(VENV)/bin/python benchmarks/bench.py
