@@ -1,7 +1,7 @@
 """Run the scripts of docs/plots.md on the bundled example, and keep their pictures here.
 
-Matplotlib draws text as its version and fonts have it, so pictures are not compared with what is drawn again; a test runs
-every script.
+Matplotlib draws text as its version and fonts have it, so pictures are not compared with what is drawn again; a
+test runs every script.
 """
 
 import re
