@@ -110,12 +110,36 @@ rule extract_elsewhere:
         flow.command("{input:q} {output:q}")
 
 
+# Only with bounds: without any, nothing asks for it.
+rule slo:
+    """One batch: which requests of its runs kept the bounds of `slo`. Reruns when the batch or the bounds did; only
+    the databases of new and changed runs are read."""
+    input:
+        inventory=local(flow.inventory("{scatteritem}")),
+        settings=local(flow.settings("slo")),
+        extracted=local(flow.stamp("{scatteritem}")),
+    output:
+        local(flow.within_slo("{scatteritem}")),
+    log:
+        local(flow.log("slo-{scatteritem}")),
+    localrule: flow.makes_tables_at_once
+    conda:
+        flow.environment("runs")
+    resources:
+        **flow.batch_resources,
+    params:
+        program=flow.program("slo.py"),
+    shell:
+        flow.command("{input.inventory:q} {input.settings:q} {wildcards.scatteritem:q} {output:q}")
+
+
 rule merge:
     """All records → the table of runs, and what was wrong. Reruns when a batch or its settings did."""
     input:
         settings=local(flow.settings("merge")),
         inventories=local([flow.inventory(batch) for batch in BATCHES]),
         extracted=local([flow.stamp(batch) for batch in BATCHES]),
+        slo=local([flow.within_slo(batch) for batch in BATCHES]) if flow.slo else [],
     output:
         raw=flow.table("raw", "csv"),
         problems=report(flow.table("problems", "csv"), category="Summary"),
@@ -244,6 +268,7 @@ rule request_rows:
         inventory=local(flow.inventory("{scatteritem}")),
         settings=local(flow.settings("request_rows")),
         extracted=local(flow.stamp("{scatteritem}")),
+        slo=local(flow.within_slo("{scatteritem}")) if flow.slo else [],  # it keeps the same rows
     output:
         local(flow.request_rows("{scatteritem}")),
     log:

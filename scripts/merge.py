@@ -36,12 +36,21 @@ class Batches:
     Attributes:
         records: the folder of the records.
         rows: the folder of what is kept of each batch.
+        slo: the folder of what rule `slo` found, a file for each batch; none without bounds.
         settings: of this rule.
     """
 
     records: Path
     rows: Path
+    slo: Path
     settings: Mapping[str, Any]
+
+    def name_of(self, path: Path, inventory: bytes) -> bytes:
+        """What the rows of the inventory at a path are told by, as it is, or as it should be by now."""
+        return name_of(inventory, self.settings, self._kept(path))
+
+    def _kept(self, path: Path) -> bytes:
+        return (self.slo / path.name).read_bytes() if self.settings["slo"] else b"{}"
 
     def kept(self, inventories: list[Path]) -> list[BatchRows | None]:
         """The rows of each batch that are still those of its inventory and these settings."""
@@ -49,7 +58,7 @@ class Batches:
             folders = os.listdir(self.records)
         except FileNotFoundError:
             folders = []
-        return [kept(self.rows / path.stem, name_of(path.read_bytes(), self.settings), folders) for path in inventories]
+        return [kept(self.rows / path.stem, self.name_of(path, path.read_bytes()), folders) for path in inventories]
 
     def make(self, path: Path, inventory: Inventory) -> tuple[bytes, bytes]:
         """Make the rows of a batch of its records, and keep them; returns their name, and what `BatchRows.load` reads.
@@ -59,11 +68,12 @@ class Batches:
         readers.load(inventory.own_readers)  # where this is another process
         records = Records(self.records)
         found = (record for source in inventory.sources for record in records.get(inventory, source))
-        merged = entries(found, self.settings, csv_cells(raw_columns(self.settings)))
+        within = json.loads(self._kept(path))
+        merged = entries(found, self.settings, csv_cells(raw_columns(self.settings)), within)
         records.correct(path)
         corrected = records.corrected(inventory)
         as_read = corrected.dump()
-        name = name_of(as_read, self.settings)
+        name = self.name_of(path, as_read)
         data = BatchRows.of(merged, inventory, as_read).dump(name)
         if are_lasting(corrected):
             write_atomically(self.rows / path.stem, data)
@@ -113,8 +123,9 @@ def main() -> None:
     options = parser.parse_args()
     gc.disable()  # it ends soon, and leaves next to no garbage
     settings = json.loads(options.settings.read_bytes())
-    records, kept_rows = options.inventories[0].parent.parent / "records", options.settings.parent / "rows"
-    found = batch_rows(Batches(records, kept_rows, settings), options.inventories, options.threads)
+    records, outputs = options.inventories[0].parent.parent / "records", options.settings.parent
+    batches = Batches(records, outputs / "rows", outputs / "slo", settings)
+    found = batch_rows(batches, options.inventories, options.threads)
     merged = merge(rows.merged for rows in found)
     try:
         check_patterns([entry.labels for entry in merged.entries], settings)

@@ -34,14 +34,9 @@ def main() -> None:
     folder = options.inventory.parent.parent
     records = Records(folder / "records")
     kept = RequestRows(folder / "requests", records.tree(inventory), inventory)
-    read = 0
-    for messages in kept.refresh():
-        read += messages is not None
-        for message in messages or ():
-            print(message, file=sys.stderr)
-    kept.close()
-    number, batches = (int(part) for part in options.batch.split("-of-"))
-    kept.remove_others(number - 1, batches)
+    read, messages = kept.update(options.batch)
+    for message in messages:
+        print(message, file=sys.stderr)
     with (
         shown(Progress(f"requests of batch {options.batch}", len(inventory.sources))) as progress,
         replacing(options.table) as temporary,
@@ -54,10 +49,10 @@ def main() -> None:
                     row = assemble(record, {**settings, "metrics": "reported", "fill_percentiles": False})
                     labels[row["run"]] = row
             for run, blocks in kept.runs(source):
-                if run in labels:
-                    table.add(labels[run], blocks)
+                if run.name in labels:
+                    table.add(labels[run.name], blocks)
                 else:  # its files changed since its record was made
-                    print(f"{run}: it is left out, as it is not in summary_raw", file=sys.stderr)
+                    print(f"{run.name}: it is left out, as it is not in summary_raw", file=sys.stderr)
                     deque(blocks, 0)
             progress.done += 1
     records.extractor(inventory).close()

@@ -12,6 +12,7 @@ time; it costs reading again.
         lock
         <rule>.json                       what a rule depends on besides its input (of all trees, one made the tables)
         <rule>.made                       what its tables were when they were made
+        slo/<batch>.json                  what the requests of the batch kept of `slo`
         rows/<batch>                      what merge keeps of the batch, see `tables/batch_rows.py`
 """
 

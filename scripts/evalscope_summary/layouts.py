@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from . import patterns
-from .columns import BY_NAME, FURTHER, GROUP_LABELS, PERCENTILE_COLUMNS, STANDARD, Column
+from .columns import AT_LEAST, BY_NAME, FURTHER, GROUP_LABELS, PERCENTILE_COLUMNS, SLO, STANDARD, Column
 
 COUNT = Column("count", "integer", "", "number of runs in the group", "count", origin="summary_raw: its rows")
 SUCCESS_SHARE = Column(
@@ -74,6 +75,9 @@ OVERVIEW_PERCENTILES: Mapping[str, str] = {
     for metric, heading in {"latency": "latency", "ttft": "TTFT", "tpot": "TPOT", "itl": "ITL"}.items()
     for percent in (50, 99)
 }
+OVERVIEW_SLO: Mapping[str, str] = {"slo_share": "in SLO", "goodput": "goodput (req/s)"}
+"""As `OVERVIEW_AVERAGES`, with the setting `slo`."""
+
 STATISTIC_MEANINGS: Mapping[str, tuple[str, bool]] = {
     # statistic → meaning, whether it has the unit of its metric
     "avg": ("mean of the runs' values", True),
@@ -84,6 +88,8 @@ STATISTIC_MEANINGS: Mapping[str, tuple[str, bool]] = {
     "cv": ("coefficient of variation: std / avg, empty below two values or where avg is 0", False),
     "ci95": ("half the width of the 95 % confidence interval of the mean (Student t), empty below two values", True),
 }
+_NO_BOUNDS: Mapping[str, float] = MappingProxyType({})
+
 OF_ONE = frozenset({"avg", "min", "max", "median"})
 """The statistics that one value has: itself."""
 
@@ -95,10 +101,22 @@ def raw_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_raw`, in order.
 
     Args:
-        settings: `columns` (`standard`: 111, `all`: 191) and `label_pattern` (its columns stand after those).
+        settings: `columns` (`standard`: 111, `all`: 191), `label_pattern` (its columns stand after those), and `slo`
+            (its columns are the last metrics of the 111).
     """
     added = pattern_columns(settings["label_pattern"])
-    return (*STANDARD, *added, *(FURTHER if settings["columns"] == "all" else ()))
+    end = _STANDARD_NAMES.index(AT_LEAST)
+    further = FURTHER if settings["columns"] == "all" else ()
+    return (*STANDARD[:end], *slo_columns(settings["slo"]), *STANDARD[end:], *added, *further)
+
+
+_STANDARD_NAMES = [column.name for column in STANDARD]
+
+
+def slo_columns(slo: Mapping[str, float]) -> tuple[Column, ...]:
+    """The columns that `slo` adds, if it names a bound: what they mean depends on the bounds."""
+    bounds = ", ".join(f"{name} ≤ {bound:g} s" for name, bound in slo.items())
+    return tuple(replace(column, origin=f"the request rows: {bounds}") for column in SLO) if slo else ()
 
 
 def pattern_columns(pattern: str) -> tuple[Column, ...]:
@@ -110,22 +128,27 @@ def pattern_columns(pattern: str) -> tuple[Column, ...]:
     )
 
 
-def metric_columns(which: str) -> tuple[Column, ...]:
-    """The columns of `summary_raw` that `summary_stats` has statistics of, in its order."""
-    return (*(BY_NAME[name] for name in _STATS_METRICS), *(FURTHER if which == "all" else ()))
+def metric_columns(which: str, slo: Mapping[str, float] = _NO_BOUNDS) -> tuple[Column, ...]:
+    """The columns of `summary_raw` that `summary_stats` has statistics of, in its order.
+
+    Args:
+        which: the setting `columns`.
+        slo: the setting.
+    """
+    return (*(BY_NAME[name] for name in _STATS_METRICS), *(FURTHER if which == "all" else ()), *slo_columns(slo))
 
 
 def stats_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_stats`, in order; all statistics are floats.
 
     Args:
-        settings: `columns`, `label_pattern`, and `statistics` (of each metric, in this order).
+        settings: `columns`, `label_pattern`, `slo`, and `statistics` (of each metric, in this order).
     """
     return (
         *(BY_NAME.get(name) or COUNT for name in STATS_HEAD),
         *(
             statistic_column(metric, statistic)
-            for metric in metric_columns(settings["columns"])
+            for metric in metric_columns(settings["columns"], settings["slo"])
             for statistic in settings["statistics"]
         ),
         *(BY_NAME[name] for name in _STATS_TAIL),
@@ -149,20 +172,25 @@ def statistic_column(metric: Column, statistic: str) -> Column:
     )
 
 
-def overview_layout(labels_shown: Sequence[str], label_pattern: str) -> tuple[Column, ...]:
+def overview_layout(labels_shown: Sequence[str], settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_overview`, in order.
 
     Args:
         labels_shown: those that vary.
-        label_pattern: the setting.
+        settings: `label_pattern` and `slo`.
     """
-    by_name = BY_NAME | {column.name: column for column in pattern_columns(label_pattern)}
+    by_name = BY_NAME | {column.name: column for column in pattern_columns(settings["label_pattern"])}
     return (
         *(by_name[name] for name in labels_shown),
         COUNT,
         SUCCESS_SHARE,
         *(statistic_column(BY_NAME[name], statistic) for name in OVERVIEW_AVERAGES for statistic in ("avg", "std")),
         *(statistic_column(BY_NAME[name], "avg") for name in OVERVIEW_PERCENTILES),
+        *(
+            statistic_column(column, statistic)
+            for column in slo_columns(settings["slo"])
+            for statistic in ("avg", "std")
+        ),
         PROBLEM_COUNT,
     )
 
@@ -193,14 +221,15 @@ _LONG_STATISTICS = {
 }
 
 
-def measured_columns(which: str) -> dict[str, tuple[str, str, str]]:
+def measured_columns(which: str, slo: Mapping[str, float] = _NO_BOUNDS) -> dict[str, tuple[str, str, str]]:
     """The columns of `summary_raw` that are no labels, in its order → their metric, statistic and unit in
     `summary_long`.
 
     Args:
         which: the setting `columns`.
+        slo: the setting.
     """
-    columns = raw_columns({"columns": which, "label_pattern": ""})
+    columns = raw_columns({"columns": which, "label_pattern": "", "slo": slo})
     return {c.name: (*_measured(c), c.unit) for c in columns if c.role in ("count", "memory", "performance")}
 
 
@@ -289,10 +318,10 @@ TABLES = {"raw": raw_columns, "stats": stats_columns, "long": long_columns}
 FORMATS = ("csv", "json", "parquet", "xlsx")
 """The formats of the tables."""
 
-COLUMN_SETTINGS = ("columns", "label_pattern", "statistics")
+COLUMN_SETTINGS = ("columns", "label_pattern", "statistics", "slo")
 """The settings that the columns of the tables depend on."""
 
-MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", "label_pattern", "since", "until")
+MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", "label_pattern", "slo", "since", "until")
 """The settings that the rows of `summary_raw` depend on."""
 
 REQUEST_SETTINGS = ("prompt_long_chars", "label_pattern")

@@ -57,6 +57,7 @@ _RULES: Mapping[str, tuple[str, ...]] = {
     "strict": ("strict", "accepted_problems"),
     "overview": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics", "csv_bom", "language"),
     "workbook": (*COLUMN_SETTINGS, "language"),
+    "slo": ("slo",),
     "request_rows": REQUEST_SETTINGS,
     "request_table": REQUEST_SETTINGS,
     "data_package": (*COLUMN_SETTINGS, "metrics", "tables"),
@@ -88,6 +89,7 @@ class Flow:
         self.output: str = self.config["output"]
         self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], start.placed)
         self.strict: bool = self.config["strict"] is not False
+        self.slo = bool(self.config["slo"])
         if start.image:
             places = (self.config["results_dir"], self.config["work_dir"], os.path.dirname(start.placed) or ".")
             show_in_containers([checkout, *places])
@@ -134,6 +136,10 @@ class Flow:
     def request_rows(self, batch: str) -> str:
         """Path of the requests of a batch; the batch may be a wildcard."""
         return str(self.folder.outputs / "requests" / f"{batch}.parquet")
+
+    def within_slo(self, batch: str) -> str:
+        """Path of what the requests of a batch kept of `slo`; the batch may be a wildcard."""
+        return str(self.folder.outputs / "slo" / f"{batch}.json")
 
     def pack(self, name: str) -> str:
         """Path of something of a batch in the storage that jobs share instead of files; the name may hold wildcards.
@@ -276,7 +282,8 @@ class Flow:
                 if may_write[tree] and not self.start.dry:
                     stamps = [self.stamp(batch) for batch in self.batches]
                     requests = [self.request_rows(batch) for batch in self.batches]
-                    forget_unfinished({*map(str, self.tables()), *stamps, *requests, self.strict_stamp})
+                    within = map(self.within_slo, self.batches)
+                    forget_unfinished({*map(str, self.tables()), *stamps, *requests, *within, self.strict_stamp})
             mine = [files for folder, files in wanted.items() if may_write[folder]]
             if mine:
                 self.folder.update(dict(ChainMap(*mine)), self.kept.existing())

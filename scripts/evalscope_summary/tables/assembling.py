@@ -3,18 +3,21 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .. import labels
 from ..columns import AT_LEAST, BELOW, PERFORMANCE, Column
 from ..layouts import label_names
 from ..problems import Problem
-from ..record import Part, Record
+from ..record import Part, Record, Values
 from ..selection import within
 from .order import natural
 
 Row = dict[str, Any]
 """Column name → value, None or absent where the cell is empty."""
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 def assemble(record: Record, settings: Mapping[str, Any]) -> Row:
@@ -85,7 +88,10 @@ class Merged:
 
 
 def entries(
-    records: Iterable[Record], settings: Mapping[str, Any], cells: Callable[[Row], Any] = lambda row: row
+    records: Iterable[Record],
+    settings: Mapping[str, Any],
+    cells: Callable[[Row], Any] = lambda row: row,
+    kept: Mapping[str, Values] = _NONE,
 ) -> Merged:
     """Assemble the rows of some runs, in the order of the records.
 
@@ -93,6 +99,7 @@ def entries(
         records: of these runs.
         settings: `layouts.MERGE_SETTINGS`.
         cells: what to keep of a row.
+        kept: run → its cells of the columns that `slo` adds.
     """
     names = (*label_names(settings), "timestamp", "run", AT_LEAST, BELOW)
     made: list[Entry] = []
@@ -108,6 +115,7 @@ def entries(
         for part in _parts(record, settings):
             problems += part.problems
         row = assemble(record, settings)
+        row |= kept.get(row.get("run", ""), _NONE)
         own = tuple(row)
         if own not in present:
             present[own] = frozenset(own)

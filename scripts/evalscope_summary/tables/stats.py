@@ -20,7 +20,7 @@ def statistics(raw: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
 
     Args:
         raw: `summary_raw`.
-        settings: `columns`, `statistics` (which ones), and what `groups.groups` needs.
+        settings: `columns`, `slo`, `statistics` (which ones), and what `groups.groups` needs.
     """
     return pd.concat(list(statistics_by_parts(raw, settings)), ignore_index=True)
 
@@ -28,7 +28,7 @@ def statistics(raw: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
 def statistics_by_parts(raw: pd.DataFrame, settings: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     """What `statistics` makes, as a table that is never in memory as a whole."""
     found = groups(raw, settings)
-    metrics = [column.name for column in metric_columns(settings["columns"])]
+    metrics = [column.name for column in metric_columns(settings["columns"], settings["slo"])]
     names = [column.name for column in stats_columns(settings)]
     names = [name for name in names if name == COUNT.name or name in found.labels]
     head = len(STATS_HEAD)
