@@ -1,7 +1,6 @@
 """Merge the records of all batches into summary_raw and summary_problems. Run by rule `merge`."""
 
 import argparse
-import gc
 import json
 import os
 import sys
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalscope_summary import made, readers, status
+from evalscope_summary import garbage, made, readers, status
 from evalscope_summary.inventory import Inventory
 from evalscope_summary.jsonfile import write_atomically, writing
 from evalscope_summary.languages import counts
@@ -111,7 +110,7 @@ def main() -> None:
     parser.add_argument("--problems", type=Path, required=True, help="summary_problems.csv to write")
     parser.add_argument("--threads", type=int, default=1, help="how many batches to merge at a time (default: 1)")
     options = parser.parse_args()
-    gc.disable()  # it ends soon, and leaves next to no garbage
+    garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
     records, kept_rows = options.inventories[0].parent.parent / "records", options.settings.parent / "rows"
     found = batch_rows(Batches(records, kept_rows, settings), options.inventories, options.threads)
