@@ -1,18 +1,16 @@
 """Merge the records of all batches into summary_raw and summary_problems. Run by rule `merge`."""
 
 import argparse
-import gc
 import json
 import os
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalscope_summary import made, readers, status
+from evalscope_summary import garbage, made, readers, status
 from evalscope_summary.inventory import Inventory
 from evalscope_summary.jsonfile import write_atomically, writing
 from evalscope_summary.languages import counts
@@ -25,6 +23,9 @@ from evalscope_summary.tables.comparable import warnings
 from evalscope_summary.tables.csv_lines import csv_cells, write_csv_lines, write_problems
 from evalscope_summary.tables.errors import PatternMatchesNothing
 from evalscope_summary.tables.repeats import check_patterns
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 _FEW = 1000  # runs that one process merges before another one has started
 
@@ -99,9 +100,7 @@ def batch_rows(batches: Batches, inventories: list[Path], threads: int) -> list[
     due = {place: Inventory.load(path) for place, path in enumerate(inventories) if not found[place]}
     runs = sum(len(inventory.sources) for inventory in due.values())
     with ExitStack() as stack:
-        processes = min(threads, len(due))
-        some = processes > 1 and runs > _FEW
-        pool = stack.enter_context(ProcessPoolExecutor(processes)) if some else None
+        pool = stack.enter_context(_processes(min(threads, len(due)), runs))
         # before there is a thread that shows progress
         parts = (pool.map if pool else map)(batches.make, [inventories[place] for place in due], due.values())
         progress = stack.enter_context(shown(Progress("merging", runs)))
@@ -110,6 +109,15 @@ def batch_rows(batches: Batches, inventories: list[Path], threads: int) -> list[
             progress.done += rows.sources
     batches.remove_others(inventories)
     return [rows for rows in found if rows]
+
+
+def _processes(count: int, runs: int) -> "AbstractContextManager[ProcessPoolExecutor | None]":
+    """Processes to merge so many runs; None if this one alone is as fast."""
+    if count < 2 or runs <= _FEW:
+        return nullcontext()
+    from concurrent.futures import ProcessPoolExecutor  # takes long to import
+
+    return ProcessPoolExecutor(count)
 
 
 def main() -> None:
@@ -121,7 +129,7 @@ def main() -> None:
     parser.add_argument("--problems", type=Path, required=True, help="summary_problems.csv to write")
     parser.add_argument("--threads", type=int, default=1, help="how many batches to merge at a time (default: 1)")
     options = parser.parse_args()
-    gc.disable()  # it ends soon, and leaves next to no garbage
+    garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
     records, outputs = options.inventories[0].parent.parent / "records", options.settings.parent
     batches = Batches(records, outputs / "rows", outputs / "slo", settings)

@@ -3,13 +3,13 @@
 The rows of new and changed runs are read, and kept in the work folder; those of the others are there."""
 
 import argparse
-import gc
 import json
 import sys
 from collections import deque
 from contextlib import closing
 from pathlib import Path
 
+from evalscope_summary import garbage
 from evalscope_summary.inventory import Inventory
 from evalscope_summary.jsonfile import replacing
 from evalscope_summary.layouts import request_columns
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("batch", help="name of the batch, such as 1-of-8")
     parser.add_argument("table", type=Path, help="the Parquet file to write")
     options = parser.parse_args()
-    gc.disable()  # it ends soon, and leaves next to no garbage
+    garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
     inventory = Inventory.load(options.inventory)
     folder = options.inventory.parent.parent

@@ -15,6 +15,7 @@ from typing import Any
 from . import (
     array_logs,
     discovery,
+    garbage,
     job_rate,
     jsonfile,
     last_words,
@@ -249,6 +250,8 @@ class Flow:
             InUse: another start uses what this one would have to change.
             ConflictingUse: another use of the workflow in this process wants other contents.
         """
+        if not self.start.imported:  # else a file that others left open would lose what they wrote last
+            garbage.pass_over_what_is_there()
         if not self.start.finds_runs:
             return
         last_words.listen()

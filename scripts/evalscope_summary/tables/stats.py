@@ -56,11 +56,12 @@ def of_groups(
     repeated = sizes > 1
     several = np.repeat(repeated, sizes)
     cells = np.full((len(sizes), len(wanted), len(metrics)), np.nan)
-    of_one, of_several = values[~several], _Values(pd.DataFrame(values[several]), of_run[several])
     for index, name in enumerate(wanted):
         if name in OF_ONE:  # the statistic of one value is the value, and in most trees nearly all groups have one run
-            cells[~repeated, index] = of_one
-        if repeated.any():
+            cells[~repeated, index] = values[~several]
+    if repeated.any():
+        of_several = _Values(pd.DataFrame(values[several]), of_run[several])
+        for index, name in enumerate(wanted):
             cells[repeated, index] = getattr(of_several, name)
     cells[~np.isfinite(cells)] = np.nan
     names = [f"{metric}_{name}" for metric in metrics for name in wanted]
