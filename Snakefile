@@ -116,6 +116,7 @@ rule merge:
         settings=local(flow.settings("merge")),
         inventories=local([flow.inventory(batch) for batch in BATCHES]),
         extracted=local([flow.stamp(batch) for batch in BATCHES]),
+        labels=local([path for batch in BATCHES for path in flow.labels(batch)]),
     output:
         raw=flow.table("raw", "csv"),
         problems=report(flow.table("problems", "csv"), category="Summary"),
@@ -243,6 +244,7 @@ rule request_rows:
     input:
         inventory=local(flow.inventory("{scatteritem}")),
         settings=local(flow.settings("request_rows")),
+        labels=local(flow.labels("{scatteritem}")),
         extracted=local(flow.stamp("{scatteritem}")),
     output:
         local(flow.request_rows("{scatteritem}")),

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from evalscope_summary import made, readers, status
-from evalscope_summary.inventory import Inventory
+from evalscope_summary.folder_labels import NO_LABELS, FolderLabels
+from evalscope_summary.inventory import Inventory, labels_beside
 from evalscope_summary.jsonfile import write_atomically, writing
 from evalscope_summary.languages import counts
 from evalscope_summary.layouts import raw_columns
@@ -36,11 +37,13 @@ class Batches:
     Attributes:
         records: the folder of the records.
         rows: the folder of what is kept of each batch.
-        settings: of this rule.
+        settings_file: of this rule.
+        settings: what it holds.
     """
 
     records: Path
     rows: Path
+    settings_file: Path
     settings: Mapping[str, Any]
 
     def kept(self, inventories: list[Path]) -> list[BatchRows | None]:
@@ -49,7 +52,17 @@ class Batches:
             folders = os.listdir(self.records)
         except FileNotFoundError:
             folders = []
-        return [kept(self.rows / path.stem, name_of(path.read_bytes(), self.settings), folders) for path in inventories]
+        return [kept(self.rows / path.stem, self.name_of(path, path.read_bytes()), folders) for path in inventories]
+
+    def name_of(self, path: Path, inventory: bytes) -> bytes:
+        """What the rows of the inventory at a path are told by, as it is, or as it should be by now."""
+        return name_of(inventory, self.settings, self._labels(path))
+
+    def _labels(self, path: Path) -> bytes:
+        """What labels files say about the runs of a batch."""
+        if not self.settings["labels_file"]:
+            return NO_LABELS.dump()
+        return labels_beside(self.settings_file, path).read_bytes()
 
     def make(self, path: Path, inventory: Inventory) -> tuple[bytes, bytes]:
         """Make the rows of a batch of its records, and keep them; returns their name, and what `BatchRows.load` reads.
@@ -59,11 +72,12 @@ class Batches:
         readers.load(inventory.own_readers)  # where this is another process
         records = Records(self.records)
         found = (record for source in inventory.sources for record in records.get(inventory, source))
-        merged = entries(found, self.settings, csv_cells(raw_columns(self.settings)))
+        labels = FolderLabels.load(self._labels(path))
+        merged = entries(found, self.settings, csv_cells(raw_columns(self.settings)), labels)
         records.correct(path)
         corrected = records.corrected(inventory)
         as_read = corrected.dump()
-        name = name_of(as_read, self.settings)
+        name = self.name_of(path, as_read)
         data = BatchRows.of(merged, inventory, as_read).dump(name)
         if are_lasting(corrected):
             write_atomically(self.rows / path.stem, data)
@@ -114,7 +128,8 @@ def main() -> None:
     gc.disable()  # it ends soon, and leaves next to no garbage
     settings = json.loads(options.settings.read_bytes())
     records, kept_rows = options.inventories[0].parent.parent / "records", options.settings.parent / "rows"
-    found = batch_rows(Batches(records, kept_rows, settings), options.inventories, options.threads)
+    batches = Batches(records, kept_rows, options.settings, settings)
+    found = batch_rows(batches, options.inventories, options.threads)
     merged = merge(rows.merged for rows in found)
     try:
         check_patterns([entry.labels for entry in merged.entries], settings)

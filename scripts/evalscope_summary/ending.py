@@ -67,7 +67,7 @@ class Ending:
             from .tables.shown import on_a_terminal
 
             columns = shutil.get_terminal_size().columns
-            text = on_a_terminal(self._table("overview.csv"), self._config["label_pattern"], columns)
+            text = on_a_terminal(self._table("overview.csv"), self._config, columns)
             print(f"\n{text}\n", flush=True)
 
     def fail(self, workflow: Any) -> None:

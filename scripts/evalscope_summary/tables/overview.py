@@ -80,7 +80,7 @@ def overview(raw: pd.DataFrame, settings: Mapping[str, Any], problems: Sequence[
         of_groups(raw, found, list(OVERVIEW_PERCENTILES), ("avg",)),
         wrong.astype("Int64").rename(PROBLEM_COUNT.name),
     ]
-    return Overview(overview_layout(varying, settings["label_pattern"]), pd.concat(parts, axis=1), common)
+    return Overview(overview_layout(varying, settings), pd.concat(parts, axis=1), common)
 
 
 def markdown(

@@ -1,6 +1,6 @@
 """An overview as people look at it: which of its columns and rows are shown where there is not room for all."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +85,15 @@ def worth_a_look(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[keys.sort_values(["right", "few"], kind="stable").index]
 
 
-def on_a_terminal(path: Path, label_pattern: str, columns: int) -> str:
-    """The first groups of an overview that was written as CSV, in so many columns of a terminal."""
-    layout = overview_columns(path, label_pattern)
+def on_a_terminal(path: Path, settings: Mapping[str, Any], columns: int) -> str:
+    """The first groups of an overview that was written as CSV, in so many columns of a terminal.
+
+    Args:
+        path: of the file.
+        settings: `layouts.ADDED_SETTINGS`.
+        columns: of the terminal.
+    """
+    layout = overview_columns(path, settings)
     table = worth_a_look(read_csv(path, layout))
     some = table.head(_ROWS)
     labels = {name: [on_a_line(value) for value in cells_of(some[name])] for name in label_names_of(layout)}
