@@ -140,6 +140,7 @@ rule merge:
         inventories=local([flow.inventory(batch) for batch in BATCHES]),
         extracted=local([flow.stamp(batch) for batch in BATCHES]),
         slo=local([flow.within_slo(batch) for batch in BATCHES]) if flow.slo else [],
+        labels=local([path for batch in BATCHES for path in flow.labels(batch)]),
     output:
         raw=flow.table("raw", "csv"),
         problems=report(flow.table("problems", "csv"), category="Summary"),
@@ -267,6 +268,7 @@ rule request_rows:
     input:
         inventory=local(flow.inventory("{scatteritem}")),
         settings=local(flow.settings("request_rows")),
+        labels=local(flow.labels("{scatteritem}")),
         extracted=local(flow.stamp("{scatteritem}")),
         slo=local(flow.within_slo("{scatteritem}")) if flow.slo else [],  # it keeps the same rows
     output:

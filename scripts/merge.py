@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalscope_summary import garbage, made, readers, status
-from evalscope_summary.inventory import Inventory
+from evalscope_summary.folder_labels import NO_LABELS, FolderLabels
+from evalscope_summary.inventory import Inventory, labels_beside
 from evalscope_summary.jsonfile import write_atomically, writing
 from evalscope_summary.languages import counts
 from evalscope_summary.layouts import raw_columns
@@ -38,20 +39,29 @@ class Batches:
         records: the folder of the records.
         rows: the folder of what is kept of each batch.
         slo: the folder of what rule `slo` found, a file for each batch; none without bounds.
-        settings: of this rule.
+        settings_file: of this rule.
+        settings: what it holds.
     """
 
     records: Path
     rows: Path
     slo: Path
+    settings_file: Path
     settings: Mapping[str, Any]
 
     def name_of(self, path: Path, inventory: bytes) -> bytes:
         """What the rows of the inventory at a path are told by, as it is, or as it should be by now."""
-        return name_of(inventory, self.settings, self._kept(path))
+        return name_of(inventory, self.settings, self._labels(path), self._kept(path))
 
     def _kept(self, path: Path) -> bytes:
+        """What the requests of a batch kept of `slo`."""
         return (self.slo / path.name).read_bytes() if self.settings["slo"] else b"{}"
+
+    def _labels(self, path: Path) -> bytes:
+        """What labels files say about the runs of a batch."""
+        if not self.settings["labels_file"]:
+            return NO_LABELS.dump()
+        return labels_beside(self.settings_file, path).read_bytes()
 
     def kept(self, inventories: list[Path]) -> list[BatchRows | None]:
         """The rows of each batch that are still those of its inventory and these settings."""
@@ -70,7 +80,8 @@ class Batches:
         records = Records(self.records)
         found = (record for source in inventory.sources for record in records.get(inventory, source))
         within = json.loads(self._kept(path))
-        merged = entries(found, self.settings, csv_cells(raw_columns(self.settings)), within)
+        labels = FolderLabels.load(self._labels(path))
+        merged = entries(found, self.settings, csv_cells(raw_columns(self.settings)), labels, within)
         records.correct(path)
         corrected = records.corrected(inventory)
         as_read = corrected.dump()
@@ -132,7 +143,7 @@ def main() -> None:
     garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
     records, outputs = options.inventories[0].parent.parent / "records", options.settings.parent
-    batches = Batches(records, outputs / "rows", outputs / "slo", settings)
+    batches = Batches(records, outputs / "rows", outputs / "slo", options.settings, settings)
     found = batch_rows(batches, options.inventories, options.threads)
     merged = merge(rows.merged for rows in found)
     try:

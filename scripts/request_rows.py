@@ -10,7 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 from evalscope_summary import garbage
-from evalscope_summary.inventory import Inventory
+from evalscope_summary.folder_labels import NO_LABELS, FolderLabels
+from evalscope_summary.inventory import Inventory, labels_beside
 from evalscope_summary.jsonfile import replacing
 from evalscope_summary.layouts import request_columns
 from evalscope_summary.progress import Progress, is_quiet, shown
@@ -31,6 +32,9 @@ def main() -> None:
     garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
     inventory = Inventory.load(options.inventory)
+    folders = NO_LABELS
+    if settings["labels_file"]:
+        folders = FolderLabels.load(labels_beside(options.settings, options.inventory).read_bytes())
     folder = options.inventory.parent.parent
     records = Records(folder / "records")
     kept = RequestRows(folder / "requests", records.tree(inventory), inventory)
@@ -46,7 +50,7 @@ def main() -> None:
             labels = {}
             for record in records.get(inventory, source):
                 if not record.skipped:
-                    row = assemble(record, {**settings, "metrics": "reported", "fill_percentiles": False})
+                    row = assemble(record, {**settings, "metrics": "reported", "fill_percentiles": False}, folders)
                     labels[row["run"]] = row
             for run, blocks in kept.runs(source):
                 if run.name in labels:

@@ -101,10 +101,10 @@ def raw_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_raw`, in order.
 
     Args:
-        settings: `columns` (`standard`: 111, `all`: 191), `label_pattern` (its columns stand after those), and `slo`
+        settings: `columns` (`standard`: 111, `all`: 191), `ADDED_SETTINGS` (their columns stand after those), and `slo`
             (its columns are the last metrics of the 111).
     """
-    added = pattern_columns(settings["label_pattern"])
+    added = added_columns(settings)
     end = _STANDARD_NAMES.index(AT_LEAST)
     further = FURTHER if settings["columns"] == "all" else ()
     return (*STANDARD[:end], *slo_columns(settings["slo"]), *STANDARD[end:], *added, *further)
@@ -119,13 +119,37 @@ def slo_columns(slo: Mapping[str, float]) -> tuple[Column, ...]:
     return tuple(replace(column, origin=f"the request rows: {bounds}") for column in SLO) if slo else ()
 
 
-def pattern_columns(pattern: str) -> tuple[Column, ...]:
-    """The columns that a `label_pattern` adds."""
-    origin = f"path of the run: `{pattern}`"
-    return tuple(
-        Column(name, "text", "", f"`{name}` of label_pattern", "label", origin=origin)
-        for name in patterns.names(pattern)
+def added_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns of labels that users add, in order: those of `label_pattern`, and the others of labels files.
+
+    Args:
+        settings: `ADDED_SETTINGS`.
+    """
+    pattern, file, in_files = settings["label_pattern"], settings["labels_file"], settings["labels"]
+    of_pattern = patterns.names(pattern)
+    path = f"path of the run: `{pattern}`"
+    return (
+        *(
+            Column(
+                name,
+                "text",
+                "",
+                f"`{name}` of label_pattern",
+                "label",
+                origin=f"{path}; else {file}: {name}" if name in in_files else path,
+            )
+            for name in of_pattern
+        ),
+        *(
+            Column(name, "text", "", f"`{name}` of labels_file", "label", origin=f"{file}: {name}")
+            for name in in_files
+            if name not in of_pattern
+        ),
     )
+
+
+NONE_ADDED: Mapping[str, Any] = {"label_pattern": "", "labels_file": "", "labels": ()}
+"""`ADDED_SETTINGS` where there are no such columns."""
 
 
 def metric_columns(which: str, slo: Mapping[str, float] = _NO_BOUNDS) -> tuple[Column, ...]:
@@ -142,7 +166,7 @@ def stats_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_stats`, in order; all statistics are floats.
 
     Args:
-        settings: `columns`, `label_pattern`, `slo`, and `statistics` (of each metric, in this order).
+        settings: `columns`, `ADDED_SETTINGS`, `slo`, and `statistics` (of each metric, in this order).
     """
     return (
         *(BY_NAME.get(name) or COUNT for name in STATS_HEAD),
@@ -152,7 +176,7 @@ def stats_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
             for statistic in settings["statistics"]
         ),
         *(BY_NAME[name] for name in _STATS_TAIL),
-        *pattern_columns(settings["label_pattern"]),
+        *added_columns(settings),
     )
 
 
@@ -177,9 +201,9 @@ def overview_layout(labels_shown: Sequence[str], settings: Mapping[str, Any]) ->
 
     Args:
         labels_shown: those that vary.
-        settings: `label_pattern` and `slo`.
+        settings: `ADDED_SETTINGS` and `slo`.
     """
-    by_name = BY_NAME | {column.name: column for column in pattern_columns(settings["label_pattern"])}
+    by_name = BY_NAME | {column.name: column for column in added_columns(settings)}
     return (
         *(by_name[name] for name in labels_shown),
         COUNT,
@@ -229,7 +253,7 @@ def measured_columns(which: str, slo: Mapping[str, float] = _NO_BOUNDS) -> dict[
         which: the setting `columns`.
         slo: the setting.
     """
-    columns = raw_columns({"columns": which, "label_pattern": "", "slo": slo})
+    columns = raw_columns({"columns": which, **NONE_ADDED, "slo": slo})
     return {c.name: (*_measured(c), c.unit) for c in columns if c.role in ("count", "memory", "performance")}
 
 
@@ -263,7 +287,7 @@ def long_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_long`, in order: the run, its labels, and what was measured.
 
     Args:
-        settings: `label_pattern`.
+        settings: `ADDED_SETTINGS`.
     """
     return (BY_NAME["run"], *label_columns(settings), *LONG_MEASURE)
 
@@ -300,7 +324,7 @@ def request_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of the request table, in order: the run, its labels, and the request. `stream` is the request's own.
 
     Args:
-        settings: `label_pattern`.
+        settings: `ADDED_SETTINGS`.
     """
     labels = (column for column in label_columns(settings) if column.name != "stream")
     own = (replace(column, origin=f"the request rows: {_request_formula(column)}") for column in _REQUEST)
@@ -318,24 +342,34 @@ TABLES = {"raw": raw_columns, "stats": stats_columns, "long": long_columns}
 FORMATS = ("csv", "json", "parquet", "xlsx")
 """The formats of the tables."""
 
-COLUMN_SETTINGS = ("columns", "label_pattern", "statistics", "slo")
+ADDED_SETTINGS = ("label_pattern", "labels_file", "labels")
+"""The settings that columns are added by; `labels` are the names that are in the labels files (`folder_labels`)."""
+
+COLUMN_SETTINGS = ("columns", *ADDED_SETTINGS, "statistics", "slo")
 """The settings that the columns of the tables depend on."""
 
-MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", "label_pattern", "slo", "since", "until")
+MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", *ADDED_SETTINGS, "slo", "since", "until")
 """The settings that the rows of `summary_raw` depend on."""
 
-REQUEST_SETTINGS = ("prompt_long_chars", "label_pattern")
+REQUEST_SETTINGS = ("prompt_long_chars", *ADDED_SETTINGS)
 """The settings that the labels in the request table depend on."""
 
-GROUP_SETTINGS = ("group_by", "repeat_pattern", "label_pattern")
+GROUP_SETTINGS = ("group_by", "repeat_pattern", *ADDED_SETTINGS)
 """The settings that groups of runs depend on."""
 
 
 def label_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
-    """The columns that runs can be grouped by: those of every table, and those of `label_pattern`."""
-    return (*(BY_NAME[name] for name in GROUP_LABELS), *pattern_columns(settings["label_pattern"]))
+    """The columns that runs can be grouped by: those of every table, and those that users add."""
+    return (*(BY_NAME[name] for name in GROUP_LABELS), *added_columns(settings))
 
 
 def label_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of `label_columns`."""
     return tuple(column.name for column in label_columns(settings))
+
+
+def taken_names() -> frozenset[str]:
+    """The names of all columns of all tables that no user added."""
+    settings = {"columns": "all", "statistics": STATISTICS, **NONE_ADDED, "slo": {"latency": 1}}
+    tables = (*(columns(settings) for columns in TABLES.values()), request_columns(settings))
+    return frozenset({column.name for table in tables for column in table} | {SUCCESS_SHARE.name, PROBLEM_COUNT.name})

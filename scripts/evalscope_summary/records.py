@@ -13,12 +13,13 @@ import orjson
 
 from . import jsonfile
 from .bounded import Failure, Workers
-from .discovery import Claimed, signature_of
+from .discovery import Claimed
 from .inventory import Inventory, batch_of, source_hash
 from .problems import Problem
 from .readers import reader
 from .readers.base import Signature
 from .record import Part, Record, Wanted
+from .signatures import signature_of
 
 _ATTEMPTS = 3
 _SECONDS = 20  # of computing for any source; small ones take less than a thousandth

@@ -10,8 +10,7 @@ from typing import Any
 import fastjsonschema
 
 from . import patterns
-from .columns import BY_NAME, GROUP_LABELS
-from .layouts import FORMATS, LONG_MEASURE, STATISTICS, SUCCESS_SHARE, stats_columns
+from .layouts import FORMATS, label_names, taken_names
 from .selection import moment
 
 SCHEMA = Path(__file__).parents[2] / "config" / "config.schema.json"
@@ -29,6 +28,9 @@ def schema() -> dict[str, Any]:
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """Check a configuration and add the defaults of the keys that it lacks.
+
+    The key `labels` is added, for the names of labels that are in labels files: none before the tree is known. Where
+    there may be some, whoever knows the tree has to call `check_labels`.
 
     Raises:
         WrongConfiguration: for an unknown key, a value of the wrong type or range, a pattern that is none, or a label
@@ -60,14 +62,28 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             f" Expected: {expected} ({rule.get('description', '')})"
         ) from error
     result["output"] = beginning(result["output"])
-    added = _added_columns(result)
+    result["labels"] = []
+    _check_patterns(result)
     if result["since"] and result["until"] and result["since"] > result["until"]:
         raise WrongConfiguration(
             f"configuration: 'since' {config['since']!s} is later than 'until' {config['until']!s}: no run is left"
         )
-    for label in result["group_by"]:
-        _check_known("group_by", label, (*GROUP_LABELS, *added))
+    if not result["labels_file"]:
+        check_labels(result)
     return result
+
+
+def check_labels(settings: Mapping[str, Any]) -> None:
+    """Check the keys whose values are labels.
+
+    Args:
+        settings: of `complete`; `labels` are the names that are in labels files.
+
+    Raises:
+        WrongConfiguration: there is no such label.
+    """
+    for label in settings["group_by"]:
+        _check_known("group_by", label, label_names(settings))
 
 
 def beginning(output: str) -> str:
@@ -87,8 +103,8 @@ def _check_known(key: str, value: str, known: Sequence[str]) -> None:
         raise WrongConfiguration(f"configuration: {key!r} names {value!r}, which is no label; {hint}")
 
 
-def _added_columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The columns that `label_pattern` adds; both patterns are checked."""
+def _check_patterns(settings: Mapping[str, Any]) -> None:
+    """Check both patterns, and the names of the columns that `label_pattern` adds."""
     for key in ("repeat_pattern", "label_pattern"):
         try:
             patterns.check(settings[key])
@@ -100,17 +116,13 @@ def _added_columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
             f"configuration: 'label_pattern' {settings['label_pattern']!r} has no named group: write (?P<name>…) around"
             " what makes a column"
         )
-    if not names:
-        return ()
-    stats = stats_columns({"columns": "all", "statistics": STATISTICS, "label_pattern": "", "slo": {"latency": 1}})
-    taken = set(BY_NAME) | {column.name for column in (*stats, SUCCESS_SHARE, *LONG_MEASURE)}
+    taken = taken_names() if names else ()
     for name in names:
         if name in taken:
             raise WrongConfiguration(
                 f"configuration: 'label_pattern' names a group {name!r}, but there is a column of that name;"
                 " give the group another one"
             )
-    return names
 
 
 def _moment(key: str, value: Any) -> Any:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from . import discovery, progress, readers
+from .folder_labels import NO_LABELS, FolderLabels, parsed
 from .inventory import WorkFolder
+from .layouts import taken_names
 from .problems import printable
 
 _NAMED = 3  # of folders that are left out, in a message
@@ -20,10 +22,10 @@ class EmptyTree(Exception):
 
 @cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
 def _walked(
-    root: str, own: tuple[str, ...], exclude: tuple[str, ...], own_readers: tuple[str, ...], since: str, until: str
+    root: str, own: tuple[str, ...], exclude: tuple[str, ...], own_readers: tuple[str, ...], **more: str
 ) -> discovery.Tree:
     with progress.shown(progress.Progress("finding runs")) as found_so_far:
-        return discovery.discover(root, exclude, own, found_so_far, readers.load(own_readers), since=since, until=until)
+        return discovery.discover(root, exclude, own, found_so_far, readers.load(own_readers), **more)
 
 
 @cache
@@ -46,14 +48,9 @@ def found(config: Mapping[str, Any], made: Iterable[Path] = ()) -> discovery.Tre
     if not os.path.isdir(given):
         discovery.discover(given)  # says what is wrong, before anything is written
     own = tuple(os.path.realpath(path) for path in (config["work_dir"], *made))
-    tree = _walked(
-        os.path.realpath(given),
-        own,
-        tuple(config["exclude"]),
-        tuple(config["readers"]),
-        config["since"],
-        config["until"],
-    )
+    lists = (tuple(config["exclude"]), tuple(config["readers"]))
+    more = {key: config[key] for key in ("since", "until", "labels_file")}
+    tree = _walked(os.path.realpath(given), own, *lists, **more)
     for pattern in tree.unmatched:
         _say(f"'exclude' {pattern!r} matches nothing (else) below {given!r}: mend it, or remove it")
     return tree
@@ -89,3 +86,15 @@ def _has_rows(table: Path) -> bool:
     """Whether a table has more than its header."""
     with open(table, "rb") as file:
         return bool(file.readline() and file.readline())
+
+
+def labels_in(tree: discovery.Tree, config: Mapping[str, Any]) -> FolderLabels:
+    """What the labels files of a tree say; says if there are none although their name is set.
+
+    Raises:
+        WrongLabels: one can't be used.
+    """
+    name, root = config["labels_file"], config["results_dir"]
+    if name and not tree.labels:
+        _say(f"there is no labels file {name!r} in any folder below {root!r}")
+    return parsed(root, tree.labels, name, taken_names()) if tree.labels else NO_LABELS

@@ -10,7 +10,12 @@ from .csv_lines import csv_header
 
 
 def overview_columns(path: Path, settings: Mapping[str, Any]) -> tuple[Column, ...]:
-    """The columns of an overview that was written as CSV, with `layouts.COLUMN_SETTINGS`."""
+    """The columns of an overview that was written as CSV.
+
+    Args:
+        path: of the file.
+        settings: `layouts.COLUMN_SETTINGS`.
+    """
     header = csv_header(path)
     return overview_layout(header[: header.index(COUNT.name)], settings)
 

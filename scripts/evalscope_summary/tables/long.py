@@ -19,7 +19,7 @@ def long_lines(raw: Table, settings: Mapping[str, Any]) -> Iterator[bytes]:
 
     Args:
         raw: `summary_raw`.
-        settings: `columns`, `slo` and `label_pattern`.
+        settings: `columns`, `slo` and `layouts.ADDED_SETTINGS`.
     """
     of_run = long_columns(settings)[: -len(LONG_MEASURE)]
     labels = csv_line(of_run)

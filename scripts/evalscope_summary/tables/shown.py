@@ -93,7 +93,13 @@ def worth_a_look(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def on_a_terminal(path: Path, settings: Mapping[str, Any], columns: int) -> str:
-    """The first groups of an overview that was written as CSV, in so many columns of a terminal."""
+    """The first groups of an overview that was written as CSV, in so many columns of a terminal.
+
+    Args:
+        path: of the file.
+        settings: `layouts.COLUMN_SETTINGS`.
+        columns: of the terminal.
+    """
     layout = overview_columns(path, settings)
     table = worth_a_look(read_csv(path, layout))
     some = table.head(_ROWS)
