@@ -11,10 +11,16 @@ import fastjsonschema
 
 from . import patterns
 from .columns import BY_NAME, GROUP_LABELS
+from .comparison import COMPARE_MEASURE
 from .layouts import FORMATS, LONG_MEASURE, STATISTICS, SUCCESS_SHARE, stats_columns
 from .selection import moment
 
 SCHEMA = Path(__file__).parents[2] / "config" / "config.schema.json"
+
+
+NOTHING_TO_COMPARE = (
+    "'compare' has to say the label and its value that others are compared with: compare: {by: model, baseline: qwen3}"
+)
 
 
 class WrongConfiguration(Exception):
@@ -67,7 +73,30 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
         )
     for label in result["group_by"]:
         _check_known("group_by", label, (*GROUP_LABELS, *added))
+    result["compare"] = _comparison(result, (*GROUP_LABELS, *added))
     return result
+
+
+def _comparison(settings: Mapping[str, Any], labels: Sequence[str]) -> dict[str, str]:
+    """What is compared, with the baseline as text.
+
+    Raises:
+        WrongConfiguration: it does not say what, or there is no such label.
+    """
+    given: dict[str, Any] = settings["compare"]
+    if not given and "compare" in settings["tables"]:
+        raise WrongConfiguration(f"configuration: 'tables' names compare, but {NOTHING_TO_COMPARE}")
+    if not given:
+        return {}
+    if given.keys() != {"by", "baseline"}:
+        raise WrongConfiguration(f"configuration: 'compare' has {', '.join(given)} alone: {NOTHING_TO_COMPARE}")
+    _check_known("compare", given["by"], labels)
+    for name in {column.name for column in COMPARE_MEASURE} & set(labels):
+        raise WrongConfiguration(
+            f"configuration: a label is called {name!r}, as a column of the table of comparisons is"
+        )
+    baseline = given["baseline"]
+    return {"by": given["by"], "baseline": str(baseline).lower() if isinstance(baseline, bool) else str(baseline)}
 
 
 def beginning(output: str) -> str:
