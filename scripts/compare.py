@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from evalscope_summary import made
+from evalscope_summary.comparison import NOTHING_TO_COMPARE
 from evalscope_summary.layouts import compare_columns, raw_columns
 from evalscope_summary.older import note_sources
-from evalscope_summary.settings import NOTHING_TO_COMPARE
 from evalscope_summary.tables.compare import compare, inputs, pairs, why_alone
 from evalscope_summary.tables.csv import read_csv, write_csv
 from evalscope_summary.tables.errors import NothingToCompare, WrongTable

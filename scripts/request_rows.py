@@ -10,7 +10,7 @@ from collections import deque
 from contextlib import closing
 from pathlib import Path
 
-from evalscope_summary.inventory import Inventory
+from evalscope_summary.inventory import Inventory, left_out_beside
 from evalscope_summary.jsonfile import replacing
 from evalscope_summary.layouts import request_columns
 from evalscope_summary.progress import Progress, is_quiet, shown
@@ -34,7 +34,7 @@ def main() -> None:
     folder = options.inventory.parent.parent
     records = Records(folder / "records")
     kept = RequestRows(folder / "requests", records.tree(inventory), inventory)
-    read, messages = kept.update(options.batch)
+    read, messages = kept.update(options.batch, left_out_beside(options.inventory))
     for message in messages:
         print(message, file=sys.stderr)
     with (

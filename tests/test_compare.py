@@ -80,7 +80,11 @@ def test_labels_of_any_type_are_compared_as_text() -> None:
 
 
 def sides(*samples: list[float]) -> list[Side]:
-    return [Side(*(np.array([of]) for of in (np.mean(s), np.std(s, ddof=1), float(len(s))))) for s in samples]
+    spreads = [np.std(s, ddof=1) if len(s) > 1 else np.nan for s in samples]
+    return [
+        Side(np.array([np.mean(s)]), np.array([spread]), np.array([float(len(s))]))
+        for s, spread in zip(samples, spreads, strict=True)
+    ]
 
 
 def test_the_interval_is_fiellers_with_satterthwaites_degrees_of_freedom() -> None:

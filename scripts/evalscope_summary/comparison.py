@@ -57,3 +57,8 @@ COMPARE_MEASURE = (
     ),
 )
 """The last columns of `summary_compare`."""
+
+NOTHING_TO_COMPARE = (
+    "'compare' has to say the label and its value that others are compared with: compare: {by: model, baseline: qwen3}"
+)
+"""Said where there is no setting, or half of it."""

@@ -11,16 +11,11 @@ import fastjsonschema
 
 from . import patterns
 from .columns import BY_NAME, GROUP_LABELS
-from .comparison import COMPARE_MEASURE
+from .comparison import COMPARE_MEASURE, NOTHING_TO_COMPARE
 from .layouts import FORMATS, LONG_MEASURE, STATISTICS, SUCCESS_SHARE, stats_columns
 from .selection import moment
 
 SCHEMA = Path(__file__).parents[2] / "config" / "config.schema.json"
-
-
-NOTHING_TO_COMPARE = (
-    "'compare' has to say the label and its value that others are compared with: compare: {by: model, baseline: qwen3}"
-)
 
 
 class WrongConfiguration(Exception):
