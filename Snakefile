@@ -41,7 +41,7 @@ if flow.start.image:
 
 
 wildcard_constraints:
-    table="raw|stats|long",
+    table="raw|stats|long|compare",
 
 
 # The default: the `tables` in the `formats` of the configuration.
@@ -215,6 +215,20 @@ use rule stats as long with:
         program=flow.program("long.py"),
 
 
+# Groups of runs beside those of a baseline.
+use rule stats as compare with:
+    input:
+        settings=local(flow.settings("compare")),
+        tables=rules.merge.output.raw,
+        strict=local(flow.strict_stamp) if flow.strict else [],
+    output:
+        flow.table("compare", "csv"),
+    log:
+        local(flow.log("compare")),
+    params:
+        program=flow.program("compare.py"),
+
+
 # A table in a further format.
 use rule stats as export with:
     input:
@@ -237,7 +251,7 @@ use rule stats as export with:
 use rule stats as workbook with:
     input:
         settings=local(flow.settings("workbook")),
-        tables=[flow.table(table, "csv") for table in ("overview", "raw", "stats", "problems")],
+        tables=[flow.table(table, "csv") for table in flow.sheets],
     output:
         flow.workbook,
     log:

@@ -22,6 +22,7 @@ _DESCRIPTIONS = {
     "raw": "One row per run.",
     "stats": "One row per group of runs that repeat one test.",
     "long": "One row per run, metric and statistic: the cells of raw that are not empty.",
+    "compare": "One row per pair of groups and metric: groups of runs beside those of a baseline.",
     "problems": "One row per thing that was wrong.",
     "requests": "One row per request of every run: a folder of Parquet files, one for each batch.",
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evalscope_summary import garbage
 from evalscope_summary.folder_labels import NO_LABELS, FolderLabels
-from evalscope_summary.inventory import Inventory, labels_beside
+from evalscope_summary.inventory import Inventory, labels_beside, left_out_beside
 from evalscope_summary.jsonfile import replacing
 from evalscope_summary.layouts import request_columns
 from evalscope_summary.progress import Progress, is_quiet, shown
@@ -38,7 +38,7 @@ def main() -> None:
     folder = options.inventory.parent.parent
     records = Records(folder / "records")
     kept = RequestRows(folder / "requests", records.tree(inventory), inventory)
-    read, messages = kept.update(options.batch)
+    read, messages = kept.update(options.batch, left_out_beside(options.inventory))
     for message in messages:
         print(message, file=sys.stderr)
     with (

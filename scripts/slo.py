@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from evalscope_summary import slo
-from evalscope_summary.inventory import Inventory
+from evalscope_summary.inventory import Inventory, left_out_beside
 from evalscope_summary.jsonfile import write_atomically, writing
 from evalscope_summary.progress import is_quiet
 from evalscope_summary.records import Records
@@ -29,7 +29,7 @@ def main() -> None:
     inventory = Inventory.load(options.inventory)
     folder = options.inventory.parent.parent
     kept = RequestRows(folder / "requests", Records(folder / "records").tree(inventory), inventory)
-    read, messages = kept.update(options.batch)
+    read, messages = kept.update(options.batch, left_out_beside(options.inventory))
     for message in messages:
         print(message, file=sys.stderr)
     found = {run.name: slo.cells(run, rows, bounds) for source in inventory.sources for run, rows in kept.runs(source)}

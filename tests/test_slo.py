@@ -191,6 +191,19 @@ def test_a_new_run_is_the_only_one_that_is_read(new_project: Callable[..., Proje
     assert after["slo_share"].notna().sum() == len(before) + 1
 
 
+def test_a_run_that_was_excluded_comes_back_without_being_read(new_project: Callable[..., Project]) -> None:
+    project = new_project(MIXED)
+    given = {"slo": {"latency": 2}, "tables": ["raw", "requests"]}
+    counts = []
+    for exclude in ([], ["1.0.0", "*/20261124_021947"], []):
+        project.configure(**given, exclude=exclude)
+        project.log.unlink(missing_ok=True)
+        assert project.meanwhile().status == 0
+        assert bool(project.opened()) == (not counts)
+        counts.append(pd.read_csv(project.folder / "summary_raw.csv")["slo_share"].notna().sum())
+    assert counts[0] == counts[2] == counts[1] + 3
+
+
 def test_without_a_bound_nothing_is_done_for_it(new_project: Callable[..., Project]) -> None:
     project = new_project(MIXED / "1.0.0")
     done = project.snakemake()

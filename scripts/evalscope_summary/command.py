@@ -98,6 +98,10 @@ def prepare(given: Any, own: Mapping[str, Any]) -> Call:
     if given.command == "report":
         _check_libraries_of_report()
         targets = targets or [f"{settings['output']}_report.html"]
+    if given.command == "compare":
+        if not settings["compare"]:
+            raise WrongUsage("compare needs --by LABEL and --baseline VALUE: --by model --baseline qwen3")
+        targets = targets or [f"{settings['output']}_compare.csv"]
     passed = {key: value for key, value in own.items() if key != "strict"}
     if settings["strict"] is not False:
         passed["strict"] = False  # checked here, when all tables are made

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import patterns
 from .columns import AT_LEAST, BY_NAME, FURTHER, GROUP_LABELS, PERCENTILE_COLUMNS, SLO, STANDARD, Column
+from .comparison import COMPARE_MEASURE
 
 COUNT = Column("count", "integer", "", "number of runs in the group", "count", origin="summary_raw: its rows")
 SUCCESS_SHARE = Column(
@@ -292,6 +293,31 @@ def long_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     return (BY_NAME["run"], *label_columns(settings), *LONG_MEASURE)
 
 
+def compare_labels(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The labels that runs have in common which are compared.
+
+    Args:
+        settings: `group_by` and `compare`.
+    """
+    return tuple(name for name in settings["group_by"] if name != settings["compare"].get("by"))
+
+
+def compare_layout(labels: Sequence[str], settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns of `summary_compare`, in order.
+
+    Args:
+        labels: of `compare_labels`.
+        settings: what label columns depend on.
+    """
+    known = {column.name: column for column in label_columns(settings)}
+    return (*(known[name] for name in labels), *COMPARE_MEASURE)
+
+
+def compare_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """As `compare_layout`, by the settings alone."""
+    return compare_layout(compare_labels(settings), settings)
+
+
 PROBLEM_COLUMNS = tuple(
     Column(name, "text", "", description, "problem")
     for name, description in (
@@ -336,7 +362,7 @@ def _request_formula(column: Column) -> str:
     return known.recomputed.removeprefix("mean of ") if known and known.recomputed else column.description
 
 
-TABLES = {"raw": raw_columns, "stats": stats_columns, "long": long_columns}
+TABLES = {"raw": raw_columns, "stats": stats_columns, "long": long_columns, "compare": compare_columns}
 """Table → its columns, for the settings that they depend on."""
 
 FORMATS = ("csv", "json", "parquet", "xlsx")
@@ -370,6 +396,7 @@ def label_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 def taken_names() -> frozenset[str]:
     """The names of all columns of all tables that no user added."""
-    settings = {"columns": "all", "statistics": STATISTICS, **NONE_ADDED, "slo": {"latency": 1}}
+    shape = {"columns": "all", "statistics": STATISTICS, "group_by": GROUP_LABELS}
+    settings = {**shape, **NONE_ADDED, "slo": {"latency": 1}, "compare": {}}
     tables = (*(columns(settings) for columns in TABLES.values()), request_columns(settings))
     return frozenset({column.name for table in tables for column in table} | {SUCCESS_SHARE.name, PROBLEM_COUNT.name})

@@ -276,7 +276,7 @@ class Records:
         """
         wanted = {f"{source_hash(source)}.json" for source in (*inventory.sources, *left_out)}
         return remove_others(
-            self.folder, wanted, batch, batches, lambda path: bool(left_out) and _is_below(path, left_out)
+            self.folder, wanted, batch, batches, lambda path: bool(left_out) and is_below(_source(path), left_out)
         )
 
 
@@ -308,12 +308,17 @@ def remove_others(
     return removed
 
 
-def _is_below(path: Path, folders: Set[str]) -> bool:
-    """Whether a file holds records of a source in one of these folders, however deep."""
+def _source(path: Path) -> str:
+    """The source whose records a file holds; empty if it is left over, or damaged."""
     try:
         source: str = json.loads(orjson.loads(jsonfile.read_bytes(str(path)))["source"])
     except (OSError, ValueError, KeyError, TypeError):
-        return False  # left over, or damaged
+        return ""
+    return source
+
+
+def is_below(source: str, folders: Set[str]) -> bool:
+    """Whether a source lies in one of these folders, however deep."""
     while source := os.path.dirname(source):
         if source in folders:
             return True

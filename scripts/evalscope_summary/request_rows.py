@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from .readers import reader
 from .readers.base import Signature
 from .readers.recompute import Duration, first_token, token_latency, usable_intervals, values_of
 from .readers.requests import Requests, UnreadableRequests
-from .records import computing_seconds, remove_others, signature_now
+from .records import computing_seconds, is_below, remove_others, signature_now
 
 Rows = NDArray[np.float64]
 """A row per request, a column for each of `REQUEST_MEASURES`."""
@@ -95,8 +95,12 @@ class RequestRows:
                 (result,) = self._worker([(source, result)])
             yield result.messages if isinstance(result, Read) else [f"{source}: reading it {result.message}"]
 
-    def update(self, batch: str) -> tuple[int, list[str]]:
-        """Read the new and changed sources of a batch such as `1-of-8`, and remove the rows of those that are gone.
+    def update(self, batch: str, left_out: Set[str] = frozenset()) -> tuple[int, list[str]]:
+        """Read the new and changed sources of a batch, and remove the rows of those that are gone.
+
+        Args:
+            batch: such as `1-of-8`.
+            left_out: of `discovery.Tree`: rows of what is there, but not wanted now, are kept.
 
         Returns:
             How many were read, and why a run has no rows, a text each.
@@ -104,7 +108,7 @@ class RequestRows:
         found = [messages for messages in self.refresh() if messages is not None]
         self.close()
         number, batches = (int(part) for part in batch.split("-of-"))
-        self.remove_others(number - 1, batches)
+        self._remove_others(number - 1, batches, left_out)
         return len(found), [message for messages in found for message in messages]
 
     def runs(self, source: str) -> Iterator[tuple[Run, Iterator[Rows]]]:
@@ -114,10 +118,10 @@ class RequestRows:
                 own = Run(*run)
                 yield own, _blocks(file, own.requests)
 
-    def remove_others(self, batch: int, batches: int) -> None:
-        """Remove the rows of sources that the batch no longer has."""
+    def _remove_others(self, batch: int, batches: int, left_out: Set[str]) -> None:
+        wanted = {f"{source_hash(source)}.rows" for source in (*self._inventory.sources, *left_out)}
         remove_others(
-            self.folder, {f"{source_hash(source)}.rows" for source in self._inventory.sources}, batch, batches
+            self.folder, wanted, batch, batches, lambda path: bool(left_out) and is_below(_source(path), left_out)
         )
 
     def _path(self, source: str) -> str:
@@ -188,6 +192,16 @@ class RequestRows:
         rows.seek(0)
         header = json.dumps({"made_of": made_of, "runs": runs}).encode() + b"\n"
         jsonfile.write_atomically(path, itertools.chain([header], iter(partial(rows.read, 2**20), b"")))
+
+
+def _source(path: Path) -> str:
+    """The source whose rows a file holds; empty if it is left over, or damaged."""
+    try:
+        with open(path, "rb") as file:
+            source: str = json.loads(file.readline())["made_of"]["source"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return source
 
 
 def _blocks(file: IO[bytes], count: int) -> Iterator[Rows]:

@@ -10,6 +10,7 @@ from typing import Any
 import fastjsonschema
 
 from . import patterns
+from .comparison import NOTHING_TO_COMPARE
 from .layouts import FORMATS, label_names, taken_names
 from .selection import moment
 
@@ -68,6 +69,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
         raise WrongConfiguration(
             f"configuration: 'since' {config['since']!s} is later than 'until' {config['until']!s}: no run is left"
         )
+    result["compare"] = _comparison(result)
     if not result["labels_file"]:
         check_labels(result)
     return result
@@ -84,6 +86,25 @@ def check_labels(settings: Mapping[str, Any]) -> None:
     """
     for label in settings["group_by"]:
         _check_known("group_by", label, label_names(settings))
+    if settings["compare"]:
+        _check_known("compare", settings["compare"]["by"], label_names(settings))
+
+
+def _comparison(settings: Mapping[str, Any]) -> dict[str, str]:
+    """What is compared, with the baseline as text.
+
+    Raises:
+        WrongConfiguration: it does not say what.
+    """
+    given: dict[str, Any] = settings["compare"]
+    if not given and "compare" in settings["tables"]:
+        raise WrongConfiguration(f"configuration: 'tables' names compare, but {NOTHING_TO_COMPARE}")
+    if not given:
+        return {}
+    if given.keys() != {"by", "baseline"}:
+        raise WrongConfiguration(f"configuration: 'compare' has {', '.join(given)} alone: {NOTHING_TO_COMPARE}")
+    baseline = given["baseline"]
+    return {"by": given["by"], "baseline": str(baseline).lower() if isinstance(baseline, bool) else str(baseline)}
 
 
 def beginning(output: str) -> str:

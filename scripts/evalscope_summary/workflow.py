@@ -55,6 +55,7 @@ _RULES: Mapping[str, tuple[str, ...]] = {
     "merge": (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns", "csv_bom"),
     "stats": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "csv_bom"),
     "long": (*COLUMN_SETTINGS, "csv_bom"),
+    "compare": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "compare", "csv_bom"),
     "export": (*COLUMN_SETTINGS, "language"),
     "strict": ("strict", "accepted_problems"),
     "overview": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics", "csv_bom", "language"),
@@ -68,7 +69,7 @@ _RULES: Mapping[str, tuple[str, ...]] = {
 # The tables that others are made of, by the rule that makes them.
 _MADE: Mapping[str, tuple[str, ...]] = {
     "merge": ("raw", "problems"),
-    **{rule: (rule,) for rule in ("stats", "overview", "long")},
+    **{rule: (rule,) for rule in ("stats", "overview", "long", "compare")},
 }
 
 
@@ -100,6 +101,7 @@ class Flow(Jobs):
         self.requests = self.table("requests", "parquet")
         self.overview = [self.table("overview", "csv"), self.table("overview", "md")]
         self.targets = self._targets()
+        self.sheets = ["overview", "raw", "stats", *(["compare"] if config["compare"] else []), "problems"]
         self.described = [self.table(table, "csv") for table in (*config["tables"], "problems") if table != "requests"]
         self.kept = Kept(self.tables())
         self.ending = Ending(self.folder, self.config, start.placed, not start.environments)

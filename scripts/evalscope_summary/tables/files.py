@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ..columns import Column
-from ..layouts import COUNT, PROBLEM_COLUMNS, TABLES, overview_layout
+from ..comparison import COMPARE_MEASURE
+from ..layouts import COUNT, PROBLEM_COLUMNS, TABLES, compare_layout, overview_layout
 from .csv_lines import csv_header
 
 
@@ -30,4 +31,7 @@ def columns_of(path: Path, settings: Mapping[str, Any]) -> tuple[str, tuple[Colu
     table = path.stem.rpartition("_")[2]
     if table == "overview":
         return table, overview_columns(path, settings)
+    if table == "compare":
+        header = csv_header(path)
+        return table, compare_layout(header[: header.index(COMPARE_MEASURE[0].name)], settings)
     return table, PROBLEM_COLUMNS if table == "problems" else TABLES[table](settings)
