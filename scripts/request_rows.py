@@ -42,27 +42,25 @@ def main() -> None:
     kept.close()
     number, batches = (int(part) for part in options.batch.split("-of-"))
     kept.remove_others(number - 1, batches)
-    with (
-        shown(Progress(f"requests of batch {options.batch}", len(inventory.sources))) as progress,
-        replacing(options.table) as temporary,
-        closing(RequestTable(temporary, request_columns(settings))) as table,
-    ):
-        for source in inventory.sources:
-            labels = {}
-            for record in records.get(inventory, source):
-                if not record.skipped:
-                    row = assemble(record, {**settings, "metrics": "reported", "fill_percentiles": False})
-                    labels[row["run"]] = row
-            for run, blocks in kept.runs(source):
-                if run in labels:
-                    table.add(labels[run], blocks)
-                else:  # its files changed since its record was made
-                    print(f"{run}: it is left out, as it is not in summary_raw", file=sys.stderr)
-                    deque(blocks, 0)
-            progress.done += 1
+    count = len(inventory.sources)
+    with replacing(options.table) as temporary, closing(RequestTable(temporary, request_columns(settings))) as table:
+        progress = Progress(f"requests of batch {options.batch}", count)
+        with shown(progress):
+            for source in inventory.sources:
+                labels = {}
+                for record in records.get(inventory, source):
+                    if not record.skipped:
+                        row = assemble(record, {**settings, "metrics": "reported", "fill_percentiles": False})
+                        labels[row["run"]] = row
+                for run, blocks in kept.runs(source):
+                    if run in labels:
+                        table.add(labels[run], blocks)
+                    else:  # its files changed since its record was made
+                        print(f"{run}: it is left out, as it is not in summary_raw", file=sys.stderr)
+                        deque(blocks, 0)
+                progress.done += 1
     records.extractor(inventory).close()
     if not is_quiet():
-        count = len(inventory.sources)
         print(f"batch {options.batch}: {table.rows} requests; {read} of {count} runs were read", file=sys.stderr)
 
 
