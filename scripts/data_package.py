@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
 from evalscope_summary import garbage, made
 from evalscope_summary.columns import Column
 from evalscope_summary.dictionary import described
@@ -15,6 +14,7 @@ from evalscope_summary.jsonfile import write_atomically
 from evalscope_summary.layouts import request_columns
 from evalscope_summary.older import note_sources
 from evalscope_summary.tables.files import columns_of
+from orjson import OPT_APPEND_NEWLINE, OPT_INDENT_2, dumps
 
 _TYPES = {"text": "string", "integer": "integer", "float": "number", "boolean": "boolean"}
 _DESCRIPTIONS = {
@@ -81,7 +81,7 @@ def main() -> None:
         "description": f"Tables of evalscope perf runs; metrics as {settings['metrics']}.",
         "resources": resources,
     }
-    write_atomically(options.package, orjson.dumps(package, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    write_atomically(options.package, dumps(package, option=OPT_INDENT_2 | OPT_APPEND_NEWLINE))
     made.note(options.settings)
     note_sources(options.settings, [options.package], options.tables)
 

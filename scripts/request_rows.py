@@ -38,11 +38,12 @@ def main() -> None:
     folder = options.inventory.parent.parent
     records = Records(folder / "records")
     kept = RequestRows(folder / "requests", records.tree(inventory), inventory)
+    count = len(inventory.sources)
     read, messages = kept.update(options.batch, left_out_beside(options.inventory))
     for message in messages:
         print(message, file=sys.stderr)
     with (
-        shown(Progress(f"requests of batch {options.batch}", len(inventory.sources))) as progress,
+        shown(Progress(f"requests of batch {options.batch}", count)) as progress,
         replacing(options.table) as temporary,
         closing(RequestTable(temporary, request_columns(settings))) as table,
     ):
@@ -61,7 +62,6 @@ def main() -> None:
             progress.done += 1
     records.extractor(inventory).close()
     if not is_quiet():
-        count = len(inventory.sources)
         print(f"batch {options.batch}: {table.rows} requests; {read} of {count} runs were read", file=sys.stderr)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import jsonfile, last_words, status
 from .inventory import WorkFolder
+from .languages import tell
 
 TERMINAL = "EVALSCOPE_SUMMARY_TERMINAL"
 """Environment variable by which whoever started this says that what it prints is shown on a terminal."""
@@ -24,7 +25,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except jsonfile.CantWrite as error:
-        print(f"evalscope-summary: {error}", file=sys.stderr)
+        tell(str(error))
 
 
 class Ending:

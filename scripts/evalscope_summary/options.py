@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -121,10 +122,10 @@ def parser() -> Parser:
         ),
     )
     what = made.add_argument_group(say("what to make"))
-    what.add_argument("results", metavar="RESULTS", nargs="?", help=say("the results tree (default: results)"))
+    what.add_argument("results", metavar=say("RESULTS"), nargs="?", help=say("the results tree (default: results)"))
     what.add_argument(
         "tables",
-        metavar="TABLE",
+        metavar=say("TABLE"),
         nargs="*",
         help=say(
             "instead of the default tables: {tables}, each with a format behind a dot if it is not csv (stats.parquet),"
@@ -203,15 +204,19 @@ def known_tables() -> tuple[str, ...]:
 
 
 def _with_truth(arguments: Sequence[str]) -> list[str]:
-    """`--strict` and `--no-strict` as `--strict=true` and `--strict=false`, so that nothing behind them is taken."""
-    found = {option(key): key for key, rule in _keys().items() if "boolean" in _types(rule)}
+    """`--strict` and `--no-strict` as `--strict=true` and `--strict=false`, so that nothing behind them is taken but a
+    value of theirs (`--strict new`)."""
+    found = {option(key): rule for key, rule in _keys().items() if "boolean" in _types(rule)}
     result: list[str] = []
-    for i, argument in enumerate(arguments):
+    left = list(arguments)
+    while left:
+        argument = left.pop(0)
         if argument == "--":
-            return [*result, *arguments[i:]]
+            return [*result, argument, *left]
         positive = f"--{argument.removeprefix('--no-')}"
         if argument in found:
-            argument += "=true"
+            own = left and left[0] in found[argument].get("enum", ()) and not os.path.isdir(left[0])
+            argument += f"={left.pop(0) if own else 'true'}"
         elif argument.startswith("--no-") and positive in found:
             argument = f"{positive}=false"
         result.append(argument)

@@ -1,7 +1,6 @@
 """The results tree of a configuration, as a start finds it, and what it says where that is not what was meant."""
 
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from . import discovery, progress, readers
 from .folder_labels import NO_LABELS, FolderLabels, parsed
 from .inventory import WorkFolder
+from .languages import tell
 from .layouts import taken_names
 from .problems import printable
 
@@ -31,7 +31,7 @@ def _walked(
 @cache
 def _say(message: str) -> None:
     """Say something once, however often the Snakefile is parsed."""
-    print(f"evalscope-summary: {message}", file=sys.stderr)
+    tell(message)
 
 
 def found(config: Mapping[str, Any], made: Iterable[Path] = ()) -> discovery.Tree:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import sys
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +29,7 @@ from .folder_labels import FolderLabels, WrongLabels
 from .inventory import ConflictingUse, Inventory, WorkFolder, differ, inventories, place
 from .jobs import Jobs
 from .keeping import Kept, forget_unfinished
+from .languages import tell
 from .layouts import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, REQUEST_SETTINGS, TABLES
 from .made import AGAIN, Made, digest_of, note, take_over_dates
 from .problems import storable
@@ -110,7 +110,7 @@ class Flow(Jobs):
         """The configuration of a start that draws: where there is no tree, of an empty one in a temporary folder."""
         if os.path.exists(config["results_dir"]):
             return config
-        print(f"evalscope-summary: {config['results_dir']!r} does not exist; drawn as without runs", file=sys.stderr)
+        tell(f"{config['results_dir']!r} does not exist; drawn as without runs")
         self._temporary = TemporaryDirectory()  # removed with this object
         folder = self._temporary.name
         return {**config, "results_dir": folder, "work_dir": os.path.join(folder, "work")}
@@ -264,7 +264,7 @@ class Flow(Jobs):
     def _check_usable(self, in_use: Sequence[Mapping[Path, bytes]]) -> None:
         """A dry run looks at what another start works with; anything else would make wrong tables of it."""
         if self.start.dry and all(path.exists() for files in in_use for path in files):
-            print("evalscope-summary: another run is under way here; using the runs that it found", file=sys.stderr)
+            tell("another run is under way here; using the runs that it found")
             return
         raise locks.InUse(
             f"another run is under way that uses {next(iter(in_use[0])).parent}, and it found other runs or has other"
@@ -302,10 +302,7 @@ class Flow(Jobs):
             return {}
         other = [table for table in self._chained(rule) if not made.is_still(table)]
         for table in other if may_write else ():
-            print(
-                f"evalscope-summary: {table} is not the one that was made here (edited, or replaced): it is made again",
-                file=sys.stderr,
-            )
+            tell(f"{table} is not the one that was made here (edited, or replaced): it is made again")
         before = {key: value for key, value in made.settings.items() if key != AGAIN}
         if other or before != wanted or (rule == "merge" and made.runs != runs):
             return {AGAIN: hashlib.sha256(made.note + runs.encode()).hexdigest()[:16]}

@@ -1,6 +1,7 @@
 """An overview as people look at it: which of its columns and rows are shown where there is not room for all."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ _ROWS = 20  # on a terminal
 _GAP = 2  # between two columns there
 _NARROWEST = 12  # a label is shortened to so many characters at most,
 _CONFIG = 18  # and `config`, which tells groups apart, to so many
+_BEGINNING = 5  # characters that stay of what all labels begin with
 _LABELS = 0.45  # part of the width that labels may take
 _SPREAD_FROM = 120  # columns of a terminal on which there is room for standard deviations
 
@@ -138,10 +140,28 @@ def _fitted(labels: dict[str, list[str]], metrics: dict[str, list[str]], columns
     for name in chosen:  # what is left over
         widths[name] += max(0, min(room, needs[name] - widths[name]))
         room = columns - _total(list(widths.values()))
-    rows = zip(*((labels | metrics)[name] for name in widths), strict=True)
+    texts = {name: shortened_apart(cells, widths.get(name, 0)) for name, cells in labels.items()}
+    rows = zip(*((texts | metrics)[name] for name in widths), strict=True)
     header, rule = [_heading(name) for name in widths], ["-" * size for size in widths.values()]
     lines = [_line(row, widths, labels) for row in (header, rule, *rows)]
     return lines, len(labels) + len(metrics) - len(widths)
+
+
+def shortened_apart(cells: Sequence[str], size: int) -> list[str]:
+    """Labels that take at most so many columns, without their middle; if they would be the same then, rather without
+    most of what they all begin with.
+
+    >>> shortened_apart(["evalscope-0.14.0/p4_n20_short", "evalscope-1.12.0/p4_n20_short"], 18)
+    ['evals…0.1…20_short', 'evals…1.1…20_short']
+    """
+    made = [shortened(cell, size) for cell in cells]
+    if len(set(made)) == len(set(cells)):
+        return made
+    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(min(cells), max(cells), strict=False)))
+    apart = [
+        shortened(f"{cell[:_BEGINNING]}…{cell[common:]}" if common > _BEGINNING + 1 else cell, size) for cell in cells
+    ]
+    return apart if len(set(apart)) > len(set(made)) else made
 
 
 def _heading(name: str) -> str:
