@@ -7,7 +7,7 @@ DEV ?= .venv-dev
 SLURM ?= .venv-slurm
 CORES ?= all
 
-.PHONY: example report vendor test test-long test-slurm lint format docs bench lock clean
+.PHONY: example report vendor test test-long test-slurm lint format docs plots bench lock clean
 
 example: $(VENV)/installed  ## run the workflow on example/results
 	$(VENV)/bin/snakemake --cores $(CORES) --directory example
@@ -49,6 +49,9 @@ format: $(DEV)/installed  ## format the code
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
 	$(DEV)/bin/snakefmt Snakefile workflow/Snakefile workflow/library.smk report/Snakefile
+
+plots: $(DEV)/installed  ## draw the pictures of docs/plots.md, with the scripts on that page
+	$(DEV)/bin/python scripts/plots.py
 
 docs: $(DEV)/installed  ## rewrite the generated parts of the documentation, and the conda environments
 	$(DEV)/bin/python scripts/document.py
