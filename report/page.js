@@ -308,7 +308,7 @@ function drawOverview() {
         ...(whole && grid[k][i].length && grid[k][i].length < most[i] ? [" ", h("small", {}, `${grid[k][i].length}/${most[i]}`)] : []))));
   };
   const differ = VARYING.filter((name) => !LOADS.includes(name) && !["number", "release", state.by, ...(VARYING.includes("config_without_load") ? ["config", "name"] : [])].includes(name) && view.keys.some((key) => new Set(byKey.get(key).map((row) => label(name).rows[row])).size > 1));
-  const same = DATA.tables.raw.columns.filter((c) => ["model", "api", "dataset", "tool", ...VARYING].includes(c.name) && hasValues(RUNS, c.name) && view.runs.length && new Set(view.runs.map((row) => text(c.name, row))).size === 1 && text(c.name, view.runs[0])).map((c) => `${named(c.name)} ${short(text(c.name, view.runs[0]))}`);
+  const same = RUNS.columns.filter((c) => ["config", "model", "prompt_length", "max_tokens", "api", "dataset", "tool", ...VARYING].includes(c.name) && hasValues(RUNS, c.name) && view.runs.length && new Set(view.runs.map((row) => text(c.name, row))).size === 1 && text(c.name, view.runs[0])).map((c) => `${named(c.name)} ${short(text(c.name, view.runs[0]))}`);
   const rule = view.byHand ? t("chosenByHand", { shown: view.keys.length, all: view.all }) : view.keys.length < view.all ? t("rule", { shown: view.keys.length, all: view.all }) : t("allShown", { all: view.all });
   place("facts", h("dl", {}, facts.map(([name, value, more]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value), ...(more ? [h("small", {}, ` ${more}`)] : []))))), h("p", { class: "help" }, ...(same.length ? [`${t("common", { labels: same.join(", ") })} `] : []), RUNS.length ? rule : t("noRuns")));
   place("numbers", ...(view.keys.length && state.numbers ? [

@@ -64,7 +64,7 @@ function titlesOf(name, fields) {
 
 async function drawChart(name) {
   const section = document.getElementById(name), spot = section.querySelector(".chart"), chart = CHARTS[name], fields = fieldsOf(name), { rows, others, notes } = rowsOf(name);
-  const width = spot.clientWidth, titles = titlesOf(name, fields), spec = structuredClone(chart.spec), logs = state[`${name}.log`];
+  const width = spot.clientWidth, spec = structuredClone(chart.spec), logs = state[`${name}.log`];
   const compared = chart.rows === "compared", domain = compared ? unique(rows.map((row) => row.key)) : view.names;
   const looks = compared ? domain.map((key, i) => { const at = view.names.indexOf(key); return at < 0 ? [LOOKS.dark[i % 12], LOOKS.shapes[i % 4]] : [view.colours[at], view.shapes[at]]; }) : domain.map((_, i) => [view.colours[i], view.shapes[i]]);
   const panels = unique(rows.map((row) => row.facet)).sort(natural), dashes = unique(rows.map((row) => row.dash)).sort(natural);
@@ -77,6 +77,7 @@ async function drawChart(name) {
   views.delete(name);
   spot.classList.add("drawn");
   if (!rows.length) return spot.replaceChildren(h("p", { class: "empty" }, RUNS.length ? (chart.rows === "requests" ? t("noRequests") : t("nothing")) : t("noRuns")));
+  const titles = titlesOf(name, fields);
   for (const axis of ["x", "y"]) {
     const encoding = spec.encoding[axis];
     if (titles[axis]) encoding.title = titles[axis];
@@ -109,6 +110,7 @@ async function drawChart(name) {
   drawn.datasets = { runs: rows, others, slo, breaks: DATA.breaks.map((one) => ({ ...one, change: meaning(one) })) };
   drawn.description = `${t(name)}. ${t(`${name}Help`, DATA.requests ?? {})}`;
   const made = await vegaEmbed(spot, drawn, {
+    logLevel: 1, // errors: that a layer has no rows, such as marks of changes, is no reason to warn
     ast: true, // the interpreter of expressions, so that the Content-Security-Policy needs no `unsafe-eval`
     renderer: rows.length + others.length > MANY ? "canvas" : "svg", actions: { export: true, source: false, compiled: false, editor: false },
     i18n: { CLICK_TO_VIEW_ACTIONS: t("menu"), SVG_ACTION: t("saveSvg"), PNG_ACTION: t("savePng") }, downloadFileName: name,

@@ -39,19 +39,12 @@ function matchesNumber(wanted, value) {
   return { "<": value < a, ">": value > a, "<=": value <= a, ">=": value >= a }[p[1]] ?? value === a;
 }
 
-/** Rows that know their place alone, and take cells from the columns. */
-function rowsOfGrid(table, columns) {
-  class Row { constructor(row) { this["#row"] = row; } }
-  for (const c of columns) Object.defineProperty(Row.prototype, c.name, { get() { return cell(table, c.name, this["#row"]); }, set() {} }); // Tabulator writes back what it read
-  return range(table.length).map((row) => new Row(row));
-}
-
 function drawTable(name) {
   const columns = shownColumns(name), made = JSON.stringify([columns.map((c) => c.name), state[`${name}.header`]]);
   if (name === "problems") document.querySelector("#problems select").value = state["problems.code"];
   if (grids.get(name)?.made === made) return filterGrid(name);
   grids.get(name)?.destroy();
-  const table = TABLES[name], spot = document.querySelector(`#${name} .grid`), rows = rowsOfGrid(table, columns);
+  const table = TABLES[name], spot = document.querySelector(`#${name} .grid`), rows = range(table.length).map((row) => ({ "#row": row, ...Object.fromEntries(columns.map((c) => [c.name, cell(table, c.name, row)])) }));
   const split = (one) => { const i = one.lastIndexOf(" "); return [one.slice(0, i), one.slice(i + 1)]; };
   const kept = { // Tabulator's persistence, in the fragment
     sort: { read: () => state[`${name}.sort`].map(split).filter(([field]) => columns.some((c) => c.name === field)).map(([column, dir]) => ({ column, dir })), write: (all) => all.map(({ column, dir }) => `${column} ${dir}`) },

@@ -231,6 +231,7 @@ _MARKS = [
     },
     {"filter": "datum.side === 1 && datum.seen > 0"},
     {"aggregate": [{"op": "min", "field": "time", "as": "since"}], "groupby": ["break"]},
+    {"calculate": "toDate(datum.since)", "as": "date"},
     {
         "lookup": "break",
         "from": {"data": {"name": "breaks"}, "key": "index", "fields": ["release", "metric", "change"]},
@@ -240,18 +241,19 @@ OVER_TIME = _chart(
     {
         "transform": _MARKS,
         "mark": {"type": "rule", "tooltip": _DATUM, "strokeDash": [4, 3], "strokeWidth": 1.2},
-        "encoding": {"x": {"field": "since"}, "color": {"value": GREY}, "y": {"value": 0}, "y2": {"value": "height"}},
+        "encoding": {"x": {"field": "date"}, "color": {"value": GREY}, "y": {"value": 0}, "y2": {"value": "height"}},
     },
     {
         "transform": [
             *_MARKS,
             {"aggregate": [{"op": "min", "field": "since", "as": "since"}], "groupby": ["release"]},
+            {"calculate": "toDate(datum.since)", "as": "date"},
             {"window": [{"op": "row_number", "as": "place"}], "sort": [{"field": "since", "order": "ascending"}]},
             {"calculate": "(datum.place - 1) % 4 * 13", "as": "line"},
         ],
         "mark": {"type": "text", "align": "left", "baseline": "top", "dx": 4, "fontSize": 11},
         "encoding": {
-            "x": {"field": "since"},
+            "x": {"field": "date"},
             "y": {"value": 2},
             "yOffset": {"field": "line", "type": "quantitative", "scale": None},
             "text": {"field": "release", "type": "nominal"},

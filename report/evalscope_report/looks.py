@@ -8,7 +8,7 @@ LIGHT = (
 )
 DARK = (
     *("#3d9be0", "#f0732a", "#1fbf92", "#e39ac4", "#f5bd3d", "#9ad6ff"),
-    *("#9b7cff", "#d14a86", "#c9c940", "#4f9d5f", "#f2f4f7", "#c98a62"),
+    *("#9b7cff", "#d14a86", "#7f8f2a", "#2f8048", "#f2f4f7", "#a9683f"),
 )
 """A colour per place. Places with the same shape differ for colour-blind readers, too; a test checks it."""
 
