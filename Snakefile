@@ -41,7 +41,7 @@ if flow.start.image:
 
 
 wildcard_constraints:
-    table="raw|stats|long",
+    table="raw|stats|long|compare",
 
 
 # The default: the `tables` in the `formats` of the configuration.
@@ -110,12 +110,37 @@ rule extract_elsewhere:
         flow.command("{input:q} {output:q}")
 
 
+# Only with bounds: without any, nothing asks for it.
+rule slo:
+    """One batch: which requests of its runs kept the bounds of `slo`. Reruns when the batch or the bounds did; only
+    the databases of new and changed runs are read."""
+    input:
+        inventory=local(flow.inventory("{scatteritem}")),
+        settings=local(flow.settings("slo")),
+        extracted=local(flow.stamp("{scatteritem}")),
+    output:
+        local(flow.within_slo("{scatteritem}")),
+    log:
+        local(flow.log("slo-{scatteritem}")),
+    localrule: flow.makes_tables_at_once
+    conda:
+        flow.environment("runs")
+    resources:
+        **flow.batch_resources,
+    params:
+        program=flow.program("slo.py"),
+    shell:
+        flow.command("{input.inventory:q} {input.settings:q} {wildcards.scatteritem:q} {output:q}")
+
+
 rule merge:
     """All records → the table of runs, and what was wrong. Reruns when a batch or its settings did."""
     input:
         settings=local(flow.settings("merge")),
         inventories=local([flow.inventory(batch) for batch in BATCHES]),
         extracted=local([flow.stamp(batch) for batch in BATCHES]),
+        slo=local([flow.within_slo(batch) for batch in BATCHES]) if flow.slo else [],
+        labels=local([path for batch in BATCHES for path in flow.labels(batch)]),
     output:
         raw=flow.table("raw", "csv"),
         problems=report(flow.table("problems", "csv"), category="Summary"),
@@ -190,6 +215,20 @@ use rule stats as long with:
         program=flow.program("long.py"),
 
 
+# Groups of runs beside those of a baseline.
+use rule stats as compare with:
+    input:
+        settings=local(flow.settings("compare")),
+        tables=rules.merge.output.raw,
+        strict=local(flow.strict_stamp) if flow.strict else [],
+    output:
+        flow.table("compare", "csv"),
+    log:
+        local(flow.log("compare")),
+    params:
+        program=flow.program("compare.py"),
+
+
 # A table in a further format.
 use rule stats as export with:
     input:
@@ -212,7 +251,7 @@ use rule stats as export with:
 use rule stats as workbook with:
     input:
         settings=local(flow.settings("workbook")),
-        tables=[flow.table(table, "csv") for table in ("overview", "raw", "stats", "problems")],
+        tables=[flow.table(table, "csv") for table in flow.sheets],
     output:
         flow.workbook,
     log:
@@ -243,7 +282,9 @@ rule request_rows:
     input:
         inventory=local(flow.inventory("{scatteritem}")),
         settings=local(flow.settings("request_rows")),
+        labels=local(flow.labels("{scatteritem}")),
         extracted=local(flow.stamp("{scatteritem}")),
+        slo=local(flow.within_slo("{scatteritem}")) if flow.slo else [],  # it keeps the same rows
     output:
         local(flow.request_rows("{scatteritem}")),
     log:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-from evalscope_summary import made
+from evalscope_summary import garbage, made
 from evalscope_summary.columns import Column
 from evalscope_summary.dictionary import described
 from evalscope_summary.jsonfile import write_atomically
 from evalscope_summary.layouts import request_columns
 from evalscope_summary.older import note_sources
 from evalscope_summary.tables.files import columns_of
+from orjson import OPT_APPEND_NEWLINE, OPT_INDENT_2, dumps
 
 _TYPES = {"text": "string", "integer": "integer", "float": "number", "boolean": "boolean"}
 _DESCRIPTIONS = {
@@ -22,6 +22,7 @@ _DESCRIPTIONS = {
     "raw": "One row per run.",
     "stats": "One row per group of runs that repeat one test.",
     "long": "One row per run, metric and statistic: the cells of raw that are not empty.",
+    "compare": "One row per pair of groups and metric: groups of runs beside those of a baseline.",
     "problems": "One row per thing that was wrong.",
     "requests": "One row per request of every run: a folder of Parquet files, one for each batch.",
 }
@@ -64,6 +65,7 @@ def main() -> None:
     parser.add_argument("tables", type=Path, nargs="+", help="CSV tables beside it: summary_raw.csv and so on")
     parser.add_argument("package", type=Path, help="summary.datapackage.json to write")
     options = parser.parse_args()
+    garbage.pass_over_what_is_there()
     settings = json.loads(options.settings.read_bytes())
     resources = []
     for path in options.tables:
@@ -79,7 +81,7 @@ def main() -> None:
         "description": f"Tables of evalscope perf runs; metrics as {settings['metrics']}.",
         "resources": resources,
     }
-    write_atomically(options.package, orjson.dumps(package, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    write_atomically(options.package, dumps(package, option=OPT_INDENT_2 | OPT_APPEND_NEWLINE))
     made.note(options.settings)
     note_sources(options.settings, [options.package], options.tables)
 

@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from evalscope_summary import dictionary
 from evalscope_summary.columns import (
@@ -25,12 +26,15 @@ from evalscope_summary.columns import (
     PERCENTILE_METRICS,
     PERCENTS,
     PERFORMANCE,
+    SLO,
     STANDARD,
 )
+from evalscope_summary.discovery import discover
 from evalscope_summary.layouts import PROBLEM_COLUMNS, STATISTIC_MEANINGS, measured_columns
 from evalscope_summary.problems import CODES
 from evalscope_summary.readers import READERS
 from evalscope_summary.readers.base import Reader
+from evalscope_summary.records import read_source
 from evalscope_summary.settings import schema
 from packaging.requirements import Requirement
 
@@ -122,7 +126,7 @@ def columns_table(translations: dict[str, str], head: str, pattern: str) -> str:
     first = next(number for number, column in enumerate(STANDARD) if column.metric)
     rows = [
         (f"`{column.name}`", column.type, column.unit, translations.get(column.description, column.description))
-        for column in STANDARD
+        for column in (*STANDARD, *SLO)
         if not column.metric
     ]
     rows[first:first] = [
@@ -246,7 +250,7 @@ def columns_document() -> dict[str, str]:
                     dictionary.source_in(READERS[0], column),
                     column.recomputed or ("empty" if column.name in PERFORMANCE else "the same"),
                 )
-                for column in STANDARD
+                for column in (*STANDARD, *SLO)
                 if not column.metric
             ),
         ),
@@ -346,6 +350,56 @@ def _keys_of(reader: Reader) -> str:
     return table("column | from", [row for row in rows if row[1]])
 
 
+CROSS_CHECK = {
+    "requests": "requests",
+    "input_tokens": "input tokens",
+    "output_tokens": "output tokens",
+    "time_taken": "duration (s)",
+    "request_throughput": "requests/s",
+    "output_throughput": "output tok/s",
+    "total_throughput": "total tok/s",
+    "latency": "latency (ms)",
+    "ttft": "TTFT (ms)",
+    "token_latency": "TPOT (ms)",
+    "inter_token_latency": "ITL (ms)",
+    "50p_ttft_": "P50 TTFT (ms)",
+    "90p_ttft_": "P90 TTFT (ms)",
+    "99p_latency_": "P99 latency (ms)",
+}
+"""Columns that docs/cross-check.md compares → how it calls them."""
+
+
+def cross_check_document() -> dict[str, str]:
+    """The tables of docs/cross-check.md: what the readers make of the results that were kept of one load."""
+    root = str(ROOT / "tests" / "fixtures" / "cross_check")
+    runs: dict[str, dict[str, dict[str, Any]]] = {"reported": {}, "recomputed": {}}
+    for path, (names, signature) in sorted(discover(root).sources.items()):
+        for record in read_source(root, path, names, signature, {"filled", "recomputed"}):
+            tool = record.run.partition("/")[0]
+            common, derived = record.common.values, record.derived
+            runs["reported"][tool] = {**derived["filled"].values, **record.reported.values, **common}
+            runs["recomputed"][tool] = {**derived["recomputed"].values, **common}
+    tools = ("evalscope", *sorted(runs["reported"].keys() - {"evalscope"}))
+    return {
+        metrics: table(
+            " | ".join(("", *(f"`{tool}`" for tool in tools))),
+            (
+                (name, *(_compared(column, made[tool].get(column)) for tool in tools))
+                for column, name in CROSS_CHECK.items()
+            ),
+        )
+        for metrics, made in runs.items()
+    }
+
+
+def _compared(column: str, value: Any) -> str:
+    """A cell of docs/cross-check.md; durations but that of the test in milliseconds."""
+    if value is None:
+        return ""
+    in_ms = BY_NAME[column].unit == "s" and column != "time_taken"
+    return f"{value * 1000:.1f}" if in_ms else f"{value}" if isinstance(value, int) else f"{value:.2f}"
+
+
 def between_markers(name: str, content: str) -> Callable[[str], str]:
     """A function that replaces what stands between the markers of `name` in a text."""
     begin = _BEGIN.format(name)
@@ -376,6 +430,7 @@ def main() -> None:
         *(("docs/columns.md", between_markers(name, content)) for name, content in columns_document().items()),
         *(("docs/long.md", between_markers(name, content)) for name, content in long_document().items()),
         *(("docs/tools.md", between_markers(name, content)) for name, content in tools_document().items()),
+        *(("docs/cross-check.md", between_markers(name, content)) for name, content in cross_check_document().items()),
         *((file, lambda _, file=file: environment(file)) for file in ENVIRONMENTS),
     ]
     stale = []

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from evalscope_summary.discovery import Claimed, MissingTree, discover
+from evalscope_summary.folder_labels import WrongLabels
 from evalscope_summary.inventory import wanted_of
 from evalscope_summary.languages import counts, say, translated
 from evalscope_summary.layouts import TABLES
@@ -26,6 +27,7 @@ from evalscope_summary.tables.assembling import Merged, cells_in, entries, merge
 from evalscope_summary.tables.comparable import warnings
 from evalscope_summary.tables.csv_lines import write_problems
 from evalscope_summary.terminal import put_up_with_closed_pipes
+from evalscope_summary.trees import labels_in
 
 _TABLES = ("raw", "stats")
 _CHUNK = 16  # runs that a process takes at a time
@@ -72,6 +74,8 @@ def _parser() -> Parser:
     made.add_argument("--output", default="summary", help=say("beginning of the tables' paths (default: summary)"))
     types = say("raw: one row per run, stats: statistics per repeated test, both (default: both)")
     made.add_argument("--data-type", choices=[*_TABLES, "both"], default="both", help=types)
+    files = say("name of files with labels in the tree, as the workflow's setting labels_file (default: none)")
+    made.add_argument("--labels-file", metavar="NAME", default="", help=files)
     made.add_argument("--bom", action="store_true", help=say("begin CSV files with a byte order mark, for Excel"))
     return made
 
@@ -80,13 +84,18 @@ def main() -> int:
     """Parse the arguments, read the tree, write the tables; returns the exit status."""
     put_up_with_closed_pipes()
     options = _parser().parse_args()
-    settings = complete({"output": options.output, "csv_bom": options.bom})
+    settings = complete({"output": options.output, "csv_bom": options.bom, "labels_file": options.labels_file})
     try:
-        tree = discover(options.results_dir, own=(settings["work_dir"],))
+        tree = discover(options.results_dir, own=(settings["work_dir"],), labels_file=settings["labels_file"])
+        labels = labels_in(tree, {**settings, "results_dir": options.results_dir})
     except MissingTree as error:
         print(say("Error: there is no results folder: {root}", root=options.results_dir), file=sys.stderr)
         print(translated(str(error)), file=sys.stderr)
         return 1
+    except WrongLabels as error:
+        print(translated(str(error)), file=sys.stderr)
+        return 1
+    settings["labels"] = list(labels.names)
     found = len(tree.sources) + len(tree.problems)
     print(
         say("Found {number} test result folders", number=found) if found else say("No valid test result folder found")
@@ -94,7 +103,7 @@ def main() -> int:
     sources = dict(sorted(tree.sources.items()))
     wanted = set(wanted_of(settings))
     records = list(_with_progress(read_all(options.results_dir, sources, wanted), len(sources)))
-    merged = merge([entries(records, settings, cells_in(TABLES["raw"](settings)))])
+    merged = merge([entries(records, settings, cells_in(TABLES["raw"](settings)), labels)])
     problems = sort_problems([*merged.problems, *warnings(merged, settings), *tree.problems.values()])
     path = Path(f"{settings['output']}_problems.csv")
     path.parent.mkdir(parents=True, exist_ok=True)

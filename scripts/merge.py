@@ -1,19 +1,18 @@
 """Merge the records of all batches into summary_raw and summary_problems. Run by rule `merge`."""
 
 import argparse
-import gc
 import json
 import os
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalscope_summary import made, readers, status
-from evalscope_summary.inventory import Inventory
+from evalscope_summary import garbage, made, readers, status
+from evalscope_summary.folder_labels import NO_LABELS, FolderLabels
+from evalscope_summary.inventory import Inventory, labels_beside
 from evalscope_summary.jsonfile import write_atomically, writing
 from evalscope_summary.languages import counts
 from evalscope_summary.layouts import raw_columns
@@ -26,6 +25,9 @@ from evalscope_summary.tables.csv_lines import csv_cells, write_csv_lines, write
 from evalscope_summary.tables.errors import PatternMatchesNothing
 from evalscope_summary.tables.repeats import check_patterns
 
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
 _FEW = 1000  # runs that one process merges before another one has started
 
 
@@ -36,12 +38,30 @@ class Batches:
     Attributes:
         records: the folder of the records.
         rows: the folder of what is kept of each batch.
-        settings: of this rule.
+        slo: the folder of what rule `slo` found, a file for each batch; none without bounds.
+        settings_file: of this rule.
+        settings: what it holds.
     """
 
     records: Path
     rows: Path
+    slo: Path
+    settings_file: Path
     settings: Mapping[str, Any]
+
+    def name_of(self, path: Path, inventory: bytes) -> bytes:
+        """What the rows of the inventory at a path are told by, as it is, or as it should be by now."""
+        return name_of(inventory, self.settings, self._labels(path), self._kept(path))
+
+    def _kept(self, path: Path) -> bytes:
+        """What the requests of a batch kept of `slo`."""
+        return (self.slo / path.name).read_bytes() if self.settings["slo"] else b"{}"
+
+    def _labels(self, path: Path) -> bytes:
+        """What labels files say about the runs of a batch."""
+        if not self.settings["labels_file"]:
+            return NO_LABELS.dump()
+        return labels_beside(self.settings_file, path).read_bytes()
 
     def kept(self, inventories: list[Path]) -> list[BatchRows | None]:
         """The rows of each batch that are still those of its inventory and these settings."""
@@ -49,7 +69,7 @@ class Batches:
             folders = os.listdir(self.records)
         except FileNotFoundError:
             folders = []
-        return [kept(self.rows / path.stem, name_of(path.read_bytes(), self.settings), folders) for path in inventories]
+        return [kept(self.rows / path.stem, self.name_of(path, path.read_bytes()), folders) for path in inventories]
 
     def make(self, path: Path, inventory: Inventory) -> tuple[bytes, bytes]:
         """Make the rows of a batch of its records, and keep them; returns their name, and what `BatchRows.load` reads.
@@ -59,11 +79,13 @@ class Batches:
         readers.load(inventory.own_readers)  # where this is another process
         records = Records(self.records)
         found = (record for source in inventory.sources for record in records.get(inventory, source))
-        merged = entries(found, self.settings, csv_cells(raw_columns(self.settings)))
+        within = json.loads(self._kept(path))
+        labels = FolderLabels.load(self._labels(path))
+        merged = entries(found, self.settings, csv_cells(raw_columns(self.settings)), labels, within)
         records.correct(path)
         corrected = records.corrected(inventory)
         as_read = corrected.dump()
-        name = name_of(as_read, self.settings)
+        name = self.name_of(path, as_read)
         data = BatchRows.of(merged, inventory, as_read).dump(name)
         if are_lasting(corrected):
             write_atomically(self.rows / path.stem, data)
@@ -89,9 +111,7 @@ def batch_rows(batches: Batches, inventories: list[Path], threads: int) -> list[
     due = {place: Inventory.load(path) for place, path in enumerate(inventories) if not found[place]}
     runs = sum(len(inventory.sources) for inventory in due.values())
     with ExitStack() as stack:
-        processes = min(threads, len(due))
-        some = processes > 1 and runs > _FEW
-        pool = stack.enter_context(ProcessPoolExecutor(processes)) if some else None
+        pool = stack.enter_context(_processes(min(threads, len(due)), runs))
         # before there is a thread that shows progress
         parts = (pool.map if pool else map)(batches.make, [inventories[place] for place in due], due.values())
         progress = stack.enter_context(shown(Progress("merging", runs)))
@@ -100,6 +120,15 @@ def batch_rows(batches: Batches, inventories: list[Path], threads: int) -> list[
             progress.done += rows.sources
     batches.remove_others(inventories)
     return [rows for rows in found if rows]
+
+
+def _processes(count: int, runs: int) -> "AbstractContextManager[ProcessPoolExecutor | None]":
+    """Processes to merge so many runs; None if this one alone is as fast."""
+    if count < 2 or runs <= _FEW:
+        return nullcontext()
+    from concurrent.futures import ProcessPoolExecutor  # takes long to import
+
+    return ProcessPoolExecutor(count)
 
 
 def main() -> None:
@@ -111,10 +140,11 @@ def main() -> None:
     parser.add_argument("--problems", type=Path, required=True, help="summary_problems.csv to write")
     parser.add_argument("--threads", type=int, default=1, help="how many batches to merge at a time (default: 1)")
     options = parser.parse_args()
-    gc.disable()  # it ends soon, and leaves next to no garbage
+    garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
-    records, kept_rows = options.inventories[0].parent.parent / "records", options.settings.parent / "rows"
-    found = batch_rows(Batches(records, kept_rows, settings), options.inventories, options.threads)
+    records, outputs = options.inventories[0].parent.parent / "records", options.settings.parent
+    batches = Batches(records, outputs / "rows", outputs / "slo", options.settings, settings)
+    found = batch_rows(batches, options.inventories, options.threads)
     merged = merge(rows.merged for rows in found)
     try:
         check_patterns([entry.labels for entry in merged.entries], settings)

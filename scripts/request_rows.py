@@ -3,14 +3,15 @@
 The rows of new and changed runs are read, and kept in the work folder; those of the others are there."""
 
 import argparse
-import gc
 import json
 import sys
 from collections import deque
 from contextlib import closing
 from pathlib import Path
 
-from evalscope_summary.inventory import Inventory
+from evalscope_summary import garbage
+from evalscope_summary.folder_labels import NO_LABELS, FolderLabels
+from evalscope_summary.inventory import Inventory, labels_beside, left_out_beside
 from evalscope_summary.jsonfile import replacing
 from evalscope_summary.layouts import request_columns
 from evalscope_summary.progress import Progress, is_quiet, shown
@@ -28,22 +29,21 @@ def main() -> None:
     parser.add_argument("batch", help="name of the batch, such as 1-of-8")
     parser.add_argument("table", type=Path, help="the Parquet file to write")
     options = parser.parse_args()
-    gc.disable()  # it ends soon, and leaves next to no garbage
+    garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
     inventory = Inventory.load(options.inventory)
+    folders = NO_LABELS
+    if settings["labels_file"]:
+        folders = FolderLabels.load(labels_beside(options.settings, options.inventory).read_bytes())
     folder = options.inventory.parent.parent
     records = Records(folder / "records")
     kept = RequestRows(folder / "requests", records.tree(inventory), inventory)
-    read = 0
-    for messages in kept.refresh():
-        read += messages is not None
-        for message in messages or ():
-            print(message, file=sys.stderr)
-    kept.close()
-    number, batches = (int(part) for part in options.batch.split("-of-"))
-    kept.remove_others(number - 1, batches)
+    count = len(inventory.sources)
+    read, messages = kept.update(options.batch, left_out_beside(options.inventory))
+    for message in messages:
+        print(message, file=sys.stderr)
     with (
-        shown(Progress(f"requests of batch {options.batch}", len(inventory.sources))) as progress,
+        shown(Progress(f"requests of batch {options.batch}", count)) as progress,
         replacing(options.table) as temporary,
         closing(RequestTable(temporary, request_columns(settings))) as table,
     ):
@@ -51,18 +51,17 @@ def main() -> None:
             labels = {}
             for record in records.get(inventory, source):
                 if not record.skipped:
-                    row = assemble(record, {**settings, "metrics": "reported", "fill_percentiles": False})
+                    row = assemble(record, {**settings, "metrics": "reported", "fill_percentiles": False}, folders)
                     labels[row["run"]] = row
             for run, blocks in kept.runs(source):
-                if run in labels:
-                    table.add(labels[run], blocks)
+                if run.name in labels:
+                    table.add(labels[run.name], blocks)
                 else:  # its files changed since its record was made
-                    print(f"{run}: it is left out, as it is not in summary_raw", file=sys.stderr)
+                    print(f"{run.name}: it is left out, as it is not in summary_raw", file=sys.stderr)
                     deque(blocks, 0)
             progress.done += 1
     records.extractor(inventory).close()
     if not is_quiet():
-        count = len(inventory.sources)
         print(f"batch {options.batch}: {table.rows} requests; {read} of {count} runs were read", file=sys.stderr)
 
 

@@ -2,15 +2,18 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from evalscope_summary import made
+from evalscope_summary import garbage, made
+from evalscope_summary.columns import Column
 from evalscope_summary.headers import MEANING, meanings
 from evalscope_summary.older import note_sources
+from evalscope_summary.tables.comparison_sheets import sheets_of
 from evalscope_summary.tables.csv import read_csv_by_parts
 from evalscope_summary.tables.errors import TooLarge, WrongTable
 from evalscope_summary.tables.files import columns_of
-from evalscope_summary.tables.frame import frame
+from evalscope_summary.tables.frame import Table, frame
 from evalscope_summary.tables.xlsx import write_workbook
 
 
@@ -21,13 +24,18 @@ def main() -> None:
     parser.add_argument("tables", type=Path, nargs="+", help="CSV tables, a sheet for each: summary_raw.csv and so on")
     parser.add_argument("workbook", type=Path, help="summary.xlsx to write")
     options = parser.parse_args()
+    garbage.pass_over_what_is_there()
     settings = json.loads(options.settings.read_bytes())
-    sheets = {}
+    sheets: dict[str, tuple[Sequence[Column], Table]] = {}
+    described = {}
     try:
         for path in options.tables:
             table, columns = columns_of(path, settings)
-            sheets[table] = (columns, read_csv_by_parts(path, columns))
-        explained = meanings({name: columns for name, (columns, _) in sheets.items()}, settings["language"])
+            described[table] = columns
+            sheets |= (
+                sheets_of(path, columns) if table == "compare" else {table: (columns, read_csv_by_parts(path, columns))}
+            )
+        explained = meanings(described, settings["language"])
         sheets["columns"] = (MEANING, frame(MEANING, (tuple(row.values()) for row in explained)))
         write_workbook(options.workbook, sheets, settings["language"])
     except (WrongTable, TooLarge) as error:

@@ -40,6 +40,7 @@ from evalscope_summary.tables.csv_lines import write_problems  # noqa: E402
 from evalscope_summary.tables.frame import frame  # noqa: E402
 from evalscope_summary.tables.frame import rows_of as cells_of_rows  # noqa: E402
 from evalscope_summary.tables.stats import statistics  # noqa: E402
+from evalscope_summary.trees import labels_in  # noqa: E402
 
 MIXED = Path(__file__).parent / "fixtures" / "trees" / "mixed"
 """Ten small real run folders of six releases: two pairs of repeats, one run without a success, one that was killed."""
@@ -402,11 +403,13 @@ def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> d
     config = complete(settings)
     # a reader of the project's own lies beside its tree
     readers = load([str(tree.parent / file) for file in config["readers"]])
-    period = {key: config[key] for key in ("since", "until")}
-    found = discover(str(tree), config["exclude"], readers=readers, **period)
+    keys = {key: config[key] for key in ("since", "until", "labels_file")}
+    found = discover(str(tree), config["exclude"], readers=readers, **keys)
+    labels = labels_in(found, config)
+    config["labels"] = list(labels.names)
     wanted = set(wanted_of(config))
     records = [r for path, claimed in found.sources.items() for r in read_source(str(tree), path, *claimed, wanted)]
-    merged = merge([entries(records, config, cells_in(raw_columns(config)))])
+    merged = merge([entries(records, config, cells_in(raw_columns(config)), labels)])
     raw = frame(raw_columns(config), merged.rows)
     path = scratch / "table.csv"
     made = {}

@@ -26,6 +26,7 @@ SWEPT = "0.13.0/concurrency_sweep/artifacts/mock-7b-openai-chat-concurrency1/con
 
 ALL = records(FILES)
 RUNS = {run: record for run, record in ALL.items() if not record.skipped}
+WITH_ROWS = [run for run in RUNS if run.endswith(SUMMARY)]
 
 
 def at(folder: str) -> Record:
@@ -192,7 +193,7 @@ def test_recomputed_is_worked_out_by_hand_from_eight_requests() -> None:
 # --- what is recomputed, and filled in, against what AIPerf says -----------------------------------------------------
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", WITH_ROWS)
 def test_what_is_recomputed_is_what_aiperf_reports_where_both_define_the_same(run: str) -> None:
     record = ALL[run]
     made, reported = record.derived["recomputed"].values, record.values
@@ -204,7 +205,7 @@ def test_what_is_recomputed_is_what_aiperf_reports_where_both_define_the_same(ru
         assert made["output_throughput"] == pytest.approx(reported["output_throughput"], rel=1e-3)
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", WITH_ROWS)
 def test_what_is_filled_in_has_the_rule_of_what_is_reported(run: str) -> None:
     found = json.loads((FILES / run).read_text())
     made = rows.filled(rows.read(str(FILES / run).replace(SUMMARY, ROWS), True, found["request_count"]["avg"]), {})
@@ -438,3 +439,74 @@ def test_nothing_secret_of_the_configuration_is_taken(copied: Callable[..., Path
     assert "sk-FAKEKEY" not in repr(record)
     assert record.values["dataset_file"] == "set.jsonl"
     assert record.arguments["extra"] != at(FLAKY).arguments["extra"]
+
+
+# --- genai-perf -------------------------------------------------------------------------------------------------------
+
+GENAI = "genai-perf-0.0.16/mock-7b-openai-chat-concurrency4/profile_export_genai_perf.json"
+"""Written by genai-perf's own exporter, of the requests that AIPerf measured in fixtures/cross_check: its measuring
+program is in no package."""
+
+
+def test_a_run_of_genai_perf_gives_the_row_worked_out_by_hand() -> None:
+    record = ALL[GENAI]
+    common, reported = record.common.values, record.reported.values
+    assert common == {
+        "tool": "genai-perf",
+        "run": GENAI,
+        "config": "genai-perf-0.0.16/mock-7b-openai-chat",
+        "model": "mock-7b",
+        "parallel": 4,
+        "number": 24,
+        "api": "chat",
+        "stream": True,
+        "max_tokens": 24,
+        "min_prompt_length": 32,
+        "max_prompt_length": 32,
+        "succeeded": 24,
+        "requests": 24,
+    }
+    assert reported["time_taken"] == pytest.approx(24 / 19.401966869540907)
+    assert reported["latency"] == pytest.approx(0.18401597716666665)
+    assert reported["90p_latency_"] == pytest.approx(0.2244771088)
+    assert reported["token_latency"] == pytest.approx(0.006892041291666666), "its inter-token latency is TPOT"
+    assert "inter_token_latency" not in reported
+    assert reported["total_throughput"] == pytest.approx((28.833333333 + 21.291666667) * 19.401966869540907)
+    assert record.problems == []
+    assert codes(record, "recomputed") == ["no-request-rows"]
+
+
+def genai(tmp_path: Path, drop: tuple[str, ...] = (), **values: Any) -> Record | None:
+    made = json.loads((FILES / GENAI).read_text()) | values
+    (tmp_path / "any.json").write_text(json.dumps({key: value for key, value in made.items() if key not in drop}))
+    return next(iter(records(tmp_path).values()), None)
+
+
+def test_arguments_of_old_releases_of_genai_perf_are_flat_and_nothing_is_counted(tmp_path: Path) -> None:
+    config = {
+        "model": ["m"],
+        "concurrency": None,
+        "request_rate": 5.0,
+        "endpoint_type": "completions",
+        "streaming": True,
+        "output_tokens_mean": 20,
+        "output_tokens_stddev": 0,
+        "synthetic_input_tokens_mean": 30,
+        "synthetic_input_tokens_stddev": 2,
+        "artifact_dir": "artifacts",
+        "profile_export_file": "profile_export.json",
+    }
+    record = genai(tmp_path, ("request_count",), input_config=config)
+    assert record
+    values = record.common.values
+    assert (values["model"], values["rate"], values["max_tokens"]) == ("m", 5.0, 20)
+    assert (values["api"], values["stream"], values["name"]) == ("completions", True, "any")
+    assert not values.keys() & {"parallel", "requests", "failed", "min_prompt_length", "timestamp"}
+    assert record.reported.values["ttft"] == pytest.approx(0.043990197375)
+
+
+def test_metrics_without_what_genai_perf_was_asked_are_nobodys(tmp_path: Path) -> None:
+    assert genai(tmp_path, input_config={"model": "x"}) is None
+    assert genai(tmp_path, ("input_config",)) is None
+    assert genai(tmp_path, aggregation_type="confidence") is None
+    assert genai(tmp_path, ("request_latency",)) is None

@@ -227,6 +227,9 @@ def test_every_key_of_the_configuration_is_an_option_with_its_description(
         (["--allow-empty", "results"], ["--config", "allow_empty=True", "results_dir=results"]),
         (["--output", "12"], ["--config", 'output= "12" ']),
         (["--strict=new"], ["--config", "strict=False"]),
+        (["--strict", "new"], ["--config", "strict=False"]),
+        (["--strict", "results"], ["--config", "results_dir=results", "strict=False"]),
+        (["results", "requests"], ["summary_requests.parquet", "--config", "results_dir=results"]),
         (["-n"], ["--quiet", "host", "rules", "reason", "--dry-run"]),
         (["--unlock"], ["--unlock"]),
         (["results", "--snakemake", "--executor", "slurm"], ["--executor", "slurm", "--config", "results_dir=results"]),
@@ -262,6 +265,9 @@ def test_a_configuration_file_counts_and_an_option_counts_more(somewhere: Path) 
     [
         (["nowhere"], ["the results tree 'nowhere' does not exist"]),
         (["results", "nix"], ["there is no table 'nix'", "overview, raw, stats"]),
+        (["results", "stat"], ["there is no table 'stat'; did you mean 'stats'?"]),
+        (["results", "summary_sats.csv"], ["did you mean 'summary_stats.csv'?"]),
+        (["nowhere", "--unlock"], ["the results tree 'nowhere' does not exist"]),
         (["results", "results"], ["there is no table 'results'", "the first name is the results tree"]),
         (["--batchs", "3"], ["unrecognized arguments: --batchs"]),
         (["--batches", "many"], ["'batches'", "integer"]),
@@ -303,7 +309,11 @@ def test_the_command_is_shown_as_one_types_it(
     [
         (["--config", "result_dir=x"], "evalscope-summary: configuration: there is no key 'result_dir'"),
         (["--config", "strict=true", "--config", "batches=2"], "evalscope-summary: `--config` is given 2 times"),
-        (["summary_nix.csv"], "evalscope-summary: no table is called so: "),
+        (
+            ["summary_stat.csv"],
+            "evalscope-summary: no rule makes 'summary_stat.csv'; did you mean 'summary_stats.csv'?",
+        ),
+        (["summary_nix.csv"], "evalscope-summary: no rule makes 'summary_nix.csv'; tables are called "),
     ],
 )
 def test_what_a_user_did_wrong_is_the_last_line_of_snakemake_too(

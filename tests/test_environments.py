@@ -140,11 +140,13 @@ def test_the_programs_of_rules_need_nothing_that_their_environments_lack(
     (used / "sitecustomize.py").write_text(WITHOUT_OTHERS.format(hidden=hidden, used=f"{used}/"))
     project.configure(
         formats=["csv", "json", "parquet", "xlsx"],
-        tables=["overview", "raw", "stats", "long", "requests"],
+        tables=["overview", "raw", "stats", "long", "compare", "requests"],
         statistics=["avg", "ci95"],
         metrics="recomputed",
         label_pattern="(?P<day>[0-9]{8})_",
         repeat_pattern="[a-z]",
+        slo={"latency": 2},
+        compare={"by": "tool", "baseline": "evalscope"},
         exclude=["*/dead*"],
         strict=True,
     )

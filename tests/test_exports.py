@@ -16,7 +16,7 @@ import pyarrow.parquet
 import pytest
 from conftest import MIXED, Project, copy_checkout, frame_of, rows_in, rows_of
 from evalscope_summary.columns import BY_NAME, PERFORMANCE, Column
-from evalscope_summary.layouts import COUNT, PROBLEM_COLUMNS, STATISTICS, raw_columns, stats_columns
+from evalscope_summary.layouts import COUNT, NONE_ADDED, PROBLEM_COLUMNS, STATISTICS, raw_columns, stats_columns
 from evalscope_summary.settings import complete
 from evalscope_summary.tables import xlsx
 from evalscope_summary.tables.assembling import Row
@@ -50,7 +50,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def columns_of(project: Project, table: str) -> tuple[Column, ...]:
     settings = complete(project.settings)
     if table == "overview":
-        return overview_columns(project.folder / "summary_overview.csv", settings["label_pattern"])
+        return overview_columns(project.folder / "summary_overview.csv", settings)
     if table == "problems":
         return PROBLEM_COLUMNS
     return {"raw": raw_columns, "stats": stats_columns}[table](settings)
@@ -208,7 +208,7 @@ def test_numbers_have_the_digits_of_their_unit_and_columns_the_width_of_their_ce
 
 
 def test_headers_are_chinese_with_units_if_the_settings_say_so(tmp_path: Path) -> None:
-    settings = {"columns": "all", "label_pattern": "(?P<gpu>x)", "statistics": STATISTICS}
+    settings = {"columns": "all", **NONE_ADDED, "label_pattern": "(?P<gpu>x)", "statistics": STATISTICS, "slo": {}}
     raw, stats = raw_columns(settings), stats_columns(settings)
     problem = {"severity": "skipped", "message": "it is empty; copy it again, or run the test again"}
     sheets = {

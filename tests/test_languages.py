@@ -101,3 +101,45 @@ def test_counts_know_one_and_many_and_add_up(monkeypatch: pytest.MonkeyPatch) ->
     assert counts(4, 1, 1, "p.csv") == "5 runs found: 4 in the tables, 1 skipped; 1 problem, see p.csv"
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     assert counts(4, 1, 2, "p.csv") == "发现 5 次运行：4 次已写入表格，1 次已跳过；2 个问题，详见 p.csv"
+
+
+NOT_SHOWN = {"ValueError"}  # caught, and told in other words
+LOGS = {"extract.py", "pack.py", "request_rows.py"}  # of jobs: they print what they did into their logs
+
+
+def texts_of(node: ast.expr) -> list[str]:
+    """The texts that an expression may be, with `7` for what varies."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    if isinstance(node, ast.JoinedStr):
+        return ["".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in node.values)]
+    if isinstance(node, ast.BinOp):
+        return [left + right for left in texts_of(node.left) for right in texts_of(node.right)]
+    if isinstance(node, ast.IfExp):
+        return [*texts_of(node.body), *texts_of(node.orelse)]
+    return []
+
+
+def messages() -> set[str]:
+    """What the programs raise, note as problems and print: sentences, found in their source."""
+    found = set()
+    for file in (CHECKOUT / "scripts").rglob("*.py"):
+        if file.name == "document.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            call = node.exc if isinstance(node, ast.Raise) else node
+            if not isinstance(call, ast.Call):
+                continue
+            name = ast.unparse(call.func)
+            told = name in ("Problem", "tell", "parser.exit", "parser.error", "print" if file.name not in LOGS else "")
+            if told or (isinstance(node, ast.Raise) and name not in NOT_SHOWN):
+                values = [*call.args, *(keyword.value for keyword in call.keywords)]
+                found |= {text for value in values for text in texts_of(value)}
+    letters = re.compile("[a-z]+ [a-z]+ [a-z]+ [a-z]+")
+    return {text.strip() for text in found if letters.search(text) and not CHINESE.search(text)}
+
+
+def test_every_message_in_the_source_is_translated() -> None:
+    found = messages()
+    assert len(found) > 30
+    assert [text for text in sorted(found) if not CHINESE.search(translated(text, "zh"))] == []

@@ -9,7 +9,7 @@ import pytest
 from conftest import CHECKOUT
 
 PROGRAMS = sorted(path.name for path in (CHECKOUT / "scripts").glob("*.py") if path.name != "document.py")
-NEED_NONE = {"strict.py", "data_package.py", "request_table.py"}  # the standard library will do
+NEED_NONE = {"strict.py", "request_table.py"}  # the standard library will do
 
 # A Python that lacks all that is installed: `-S` leaves out where libraries are. It stands in for another version, too.
 RUN = """
@@ -37,12 +37,13 @@ def test_a_missing_library_is_named_with_what_to_do(program: str) -> None:
     assert f"{sys.executable} -m pip install " in line
 
 
-def test_an_old_python_is_named_with_what_to_do() -> None:
-    (line,) = said("merge.py", "3.10.1").splitlines()
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_an_old_python_is_named_with_what_to_do(program: str) -> None:
+    (line,) = said(program, "3.10.1").splitlines()
     assert "Python 3.11 or later is needed" in line
     assert sys.executable in line
 
 
 @pytest.mark.parametrize("program", [*PROGRAMS, "evalscope_summary/__init__.py"])
 def test_an_old_python_understands_as_much_as_is_needed_to_say_so(program: str) -> None:
-    ast.parse(Path(CHECKOUT, "scripts", program).read_text("utf-8"), feature_version=(3, 9))
+    ast.parse(Path(CHECKOUT, "scripts", program).read_text("utf-8"), feature_version=(3, 8))

@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 from conftest import CHECKOUT, MIXED, NOTHING_TO_DO, Project, inventory_of
 from evalscope_summary import discovery, request_rows
-from evalscope_summary.layouts import REQUEST_MEASURES, request_columns
+from evalscope_summary.layouts import NONE_ADDED, REQUEST_MEASURES, request_columns
 from evalscope_summary.readers import evalscope
 from evalscope_summary.readers.base import Reader
 from evalscope_summary.readers.requests import Requests, UnreadableRequests
@@ -43,7 +43,7 @@ def tables_of(tree: Path, kept: Path) -> dict[str, pd.DataFrame]:
     found = {}
     for source in discovery.discover(str(tree)).sources:
         for run, blocks in rows.runs(source):
-            found[run] = pd.DataFrame(np.concatenate([np.empty((0, 9)), *blocks]), columns=list(REQUEST_MEASURES))
+            found[run.name] = pd.DataFrame(np.concatenate([np.empty((0, 9)), *blocks]), columns=list(REQUEST_MEASURES))
     return found
 
 
@@ -193,7 +193,7 @@ def opened_by_the_program(project: Path, watch: Path, tree: Path) -> tuple[set[s
     inventory = project / "work" / "tree" / "inventory" / "1-of-1.json"
     inventory.parent.mkdir(parents=True, exist_ok=True)
     inventory.write_bytes(inventory_of(tree, fill_percentiles=False).dump())
-    (project / "settings.json").write_text(json.dumps({"label_pattern": "", "prompt_long_chars": 50}))
+    (project / "settings.json").write_text(json.dumps({**NONE_ADDED, "prompt_long_chars": 50}))
     log = project / "opened"
     log.unlink(missing_ok=True)
     programs = [

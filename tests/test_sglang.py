@@ -95,7 +95,7 @@ def test_a_run_of_an_old_release_gives_the_row_worked_out_by_hand() -> None:
     assert (known["latency"], known["99p_latency_"]) == (231.94722764983453 / 1000, 276.2076183305544 / 1000)
     assert known["total_throughput"] == (640 + 480) / 1.2266997669994453, "it has no key there"
     assert (known["95p_itl_"], known["99p_tpot_"]) == (16.35889070075791 / 1000, 10.030704391308815 / 1000)
-    assert {"90p_ttft_", "95p_ttft_", "model", "timestamp", "failed", "number", "name"}.isdisjoint(known)
+    assert {"90p_ttft_", "95p_ttft_", "model", "timestamp", "failed", "name"}.isdisjoint(known)
 
 
 @pytest.mark.parametrize("record", ALL.values(), ids=ALL.keys())
@@ -250,3 +250,21 @@ def test_the_rows_of_a_run_are_its_requests() -> None:
     (part,) = given
     assert run == record.run
     assert (len(part.ttft), sum(part.succeeded)) == (30, record.values["succeeded"])
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("vllm-chat_0102_1000_sharegpt.jsonl", 1000),
+        ("sglang_1231_64_32_24_2imgs_1080p.jsonl", 64),
+        ("rates.jsonl", None),
+        ("my_1231_64_32.jsonl", None),
+    ],
+)
+def test_the_number_that_was_asked_for_stands_in_a_name_that_sglang_makes_up(
+    tmp_path: Path, name: str, number: int | None
+) -> None:
+    (line, *_) = (FILES / NEW / "single").iterdir()
+    (tmp_path / name).write_bytes(line.read_bytes())
+    (record,) = records(tmp_path).values()
+    assert record.values.get("number") == number

@@ -1,6 +1,7 @@
 """Storage that answers late is asked many questions at once, and nothing else is different."""
 
 import concurrent.futures
+import itertools
 import math
 import os
 import shutil
@@ -93,11 +94,11 @@ def number_and_process(item: int) -> tuple[int, int]:
     """What a worker does; the third item ends it."""
     if item == 3:
         os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.003)
     return item, os.getpid()
 
 
-def test_items_that_wait_are_worked_on_by_several_and_stay_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded, "_WAITING", -1.0)
+def test_items_that_wait_are_worked_on_by_several_and_stay_in_order() -> None:
     workers = Workers(number_and_process, lambda item: 5)
     first = workers(range(10, 15))
     second = workers(range(20))
@@ -116,11 +117,19 @@ def test_items_that_do_not_wait_are_worked_on_by_one(monkeypatch: pytest.MonkeyP
     workers.close()
 
 
+def test_items_that_get_no_processor_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "_WAITING", -1.0)  # each took longer than it computed, but gave no processor away
+    workers = Workers(lambda item: os.getpid(), lambda item: 5)
+    assert len({*workers(range(20)), *workers(range(20))}) == 1
+    workers.close()
+
+
 def test_records_are_the_same_bytes_by_one_and_by_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evalscope_summary.records._AT_FIRST", 5)
 
     def made(folder: Path, waiting: float) -> dict[Path, bytes]:
         monkeypatch.setattr(bounded, "_WAITING", waiting)
+        monkeypatch.setattr(bounded, "_sleeps", itertools.count().__next__)
         assert all(extract(inventory_of(MIXED), Records(folder / "a" / "b" / "records")))
         return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.json")}
 

@@ -332,7 +332,7 @@ def of_all_tools(tmp_path_factory: pytest.TempPathFactory, checkout: Path, watch
 
 def test_runs_of_all_tools_stand_in_one_table(of_all_tools: Project, tmp_path: Path) -> None:
     rows = rows_of(of_all_tools.folder / "summary_raw.csv")
-    assert {row["tool"] for row in rows} == {"evalscope", *ANYWHERE}
+    assert {row["tool"] for row in rows} == {"evalscope", "genai-perf", *ANYWHERE}
     assert all(row["tool_version"] == "" for row in rows if row["tool"] in ("evalscope", "vllm", "sglang"))
     for group in rows_of(of_all_tools.folder / "summary_stats.csv"):
         assert group["tool"], "runs of two tools are never averaged"

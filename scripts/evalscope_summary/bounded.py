@@ -189,11 +189,12 @@ class Worker(Generic[Item, Result]):
                     if os.getppid() != self._owner:
                         os._exit(1)
                     self._position[0] = index
-                    begin, computed = time.perf_counter(), time.process_time()
+                    begin, computed, sleeps = time.perf_counter(), time.process_time(), _sleeps()
                     _limit(resource.RLIMIT_CPU, int(computed + self._seconds(item)) + 1)
                     results_.append(self._work(item))
                     waited = time.perf_counter() - begin - (time.process_time() - computed)
-                    waiting_ones = waiting_ones + 1 if waited > _WAITING else 0
+                    waits = waited > _WAITING and _sleeps() > sleeps  # not for a processor, which others have
+                    waiting_ones = waiting_ones + 1 if waits else 0
                     made = (False, results_, made[2] or waiting_ones >= _WAITING_ONES)
             except MemoryError:
                 os._exit(_RUNS_OUT)
@@ -269,6 +270,11 @@ def _read(descriptor: int, size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
+
+
+def _sleeps() -> int:
+    """How often this process gave its processor away, as an answer was not there yet."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
 
 
 def _limit(what: int, amount: int) -> None:

@@ -4,6 +4,7 @@ It starts Snakemake with all cores, shows a bar on a terminal instead of Snakema
 folder and tables are the workflow's own, so both ways can be mixed.
 """
 
+import difflib
 import os
 import re
 import shlex
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import ending, last_words, options, progress, summary
+from . import ending, last_words, missing, options, progress, summary
 from .discovery import MissingTree, discover
 from .languages import say, translated
 from .layouts import FORMATS
@@ -91,13 +92,17 @@ def prepare(given: Any, own: Mapping[str, Any]) -> Call:
     settings = complete({**_of_files(given.config_file), **own})
     trees = settings["results_dir"]
     for tree in [trees] if isinstance(trees, str) else trees:
-        if not os.path.isdir(tree) and not given.unlock:
+        if not os.path.isdir(tree):
             discover(tree)  # says what is wrong
     snakefile = CHECKOUT / "report" / "Snakefile" if given.command == "report" else CHECKOUT / "Snakefile"
-    targets = [target(table, settings) for table in given.tables]
+    targets = [target(table, settings, given.command) for table in given.tables]
     if given.command == "report":
         _check_libraries_of_report()
         targets = targets or [f"{settings['output']}_report.html"]
+    if given.command == "compare":
+        if not settings["compare"]:
+            raise WrongUsage("compare needs --by LABEL and --baseline VALUE: --by model --baseline qwen3")
+        targets = targets or [f"{settings['output']}_compare.csv"]
     passed = {key: value for key, value in own.items() if key != "strict"}
     if settings["strict"] is not False:
         passed["strict"] = False  # checked here, when all tables are made
@@ -133,20 +138,30 @@ def _of_files(config_file: str | None) -> dict[str, Any]:
     return found
 
 
-def target(table: str, settings: Mapping[str, Any]) -> str:
+def target(table: str, settings: Mapping[str, Any], command: str = "") -> str:
     """The file of a table that was asked for: `raw`, `stats.parquet`, `xlsx`, or the file's own name.
+
+    Args:
+        table: what was asked for.
+        settings: the configuration.
+        command: the sub-command, which may make files of other names.
 
     Raises:
         WrongUsage: there is none.
     """
     output: str = settings["output"]
-    name, _, format_ = table.partition(".")
     if table in ("xlsx", "workbook"):
         return f"{output}.xlsx"
-    if name in options.known_tables() and (not format_ or format_ in (*FORMATS, "md")):
-        return f"{output}_{name}.{format_ or _USUAL.get(name, 'csv')}"
-    if table.startswith((f"{output}_", f"{output}.")):
+    files = _files(output)
+    name, _, format_ = table.partition(".")
+    made = f"{output}_{name}.{format_ or _USUAL.get(name, 'csv')}"
+    if made in files:
+        return made
+    if table in files or (command and table.startswith(f"{output}_")):
         return table
+    close = difflib.get_close_matches(table, [*options.known_tables(), *files], 1)
+    if close and not os.path.isdir(table):
+        raise WrongUsage(f"there is no table {table!r}; did you mean {close[0]!r}?")
     known = ", ".join(options.known_tables())
     hint = " (the first name is the results tree)" if os.path.isdir(table) else ""
     raise WrongUsage(
@@ -154,14 +169,24 @@ def target(table: str, settings: Mapping[str, Any]) -> str:
     )
 
 
+def _files(output: str) -> list[str]:
+    """The files that can be made without a sub-command."""
+    tables = [name for name in options.known_tables() if name not in _USUAL]
+    return [
+        *(f"{output}_{name}.{format_}" for name in tables for format_ in FORMATS),
+        *(f"{output}_{name}.{format_}" for name, format_ in _USUAL.items()),
+        *(f"{output}_overview.md", f"{output}.xlsx", f"{output}.datapackage.json"),
+    ]
+
+
 def _check_libraries_of_report() -> None:
     import importlib.util
 
-    missing = [name for name in ("jinja2", "pygments", "vl_convert") if importlib.util.find_spec(name) is None]
-    if missing:
+    names = [name for name in ("jinja2", "pygments", "vl_convert") if importlib.util.find_spec(name) is None]
+    if names:
         raise WrongUsage(
-            f"the report needs {', '.join(missing)}, which this Python ({sys.executable}) lacks:"
-            " pip install 'evalscope-summary[report]', or the same with what you installed this from"
+            f"the report needs {', '.join(names)}, which this Python lacks: {sys.executable} -m pip install"
+            f" {' '.join(map(missing.distribution, names))} (uv: uv tool install --with, pipx: pipx inject)"
         )
 
 

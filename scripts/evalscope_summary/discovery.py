@@ -1,17 +1,17 @@
 """Finding what runs are read from below a results tree: one pass of `os.scandir`, one `stat` per source file. What a
-folder holds is the readers' to say; no file is opened. Where answers take long (network file systems), many questions
-are asked at once."""
+folder holds is the readers' to say; no file is opened but labels files. Where answers take long (network file systems),
+many questions are asked at once."""
 
 import errno
 import gc
 import os
 import re
-import stat
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from . import folder_labels, signatures
 from .problems import Problem, storable
 from .progress import Progress
 from .readers import READERS
@@ -54,12 +54,14 @@ class Tree:
         problems: folders that should hold a run and don't, as rows of `summary_problems`.
         left_out: paths of what is there and not wanted: folders, which were not entered, and sources.
         unmatched: the patterns of `exclude` that matched nothing.
+        labels: folder → the labels file in it.
     """
 
     sources: dict[str, Claimed] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
     unmatched: tuple[str, ...] = ()
+    labels: dict[str, folder_labels.Found] = field(default_factory=dict)
 
 
 def discover(
@@ -71,6 +73,7 @@ def discover(
     *,
     since: str = "",
     until: str = "",
+    labels_file: str = "",
 ) -> Tree:
     """Walk a results tree.
 
@@ -80,11 +83,12 @@ def discover(
     Args:
         root: the results tree.
         exclude: glob patterns on paths below the tree (`*` matches `/` too); what matches is left out with all in it.
-        own: paths of folders that this workflow writes to.
+        own: paths of folders and files that this workflow writes to.
         progress: counts the sources.
         readers: are asked what a folder holds.
         since: what is older by its timestamp is left out, as far as paths show it; empty: nothing is.
         until: the same for what is newer.
+        labels_file: name of the files with labels; empty: there are none.
 
     Raises:
         MissingTree: `root` can't be listed.
@@ -102,7 +106,7 @@ def discover(
     collecting = gc.isenabled()
     gc.disable()  # nothing here is garbage, and looking for it again and again among all that there is takes long
     try:
-        return _Walk(root, own, progress, readers, Selection(exclude, since, until)).walk()
+        return _Walk(root, own, progress, readers, Selection(exclude, since, until), labels_file).walk()
     finally:
         if collecting:
             gc.enable()
@@ -116,9 +120,11 @@ class _Walk:
         progress: Progress | None,
         readers: Sequence[Reader],
         selection: Selection,
+        labels_file: str,
     ) -> None:
         self.root = root
         self.selection = selection
+        self.labels_file = labels_file
         real_root = os.path.realpath(root)
         self.own = frozenset(os.path.relpath(os.path.realpath(path), real_root) for path in own)
         self.progress = progress or Progress("")
@@ -160,12 +166,13 @@ class _Walk:
             self.claim(reader, source, signature)
         self.tree.problems.update(folder.problems)
         self.unless_below += folder.unless_below
+        self.tree.labels.update(folder.labels)
         return folder.enter
 
     def look(self, path: str) -> "_Folder":
         """List one folder, and look at what is in it; as several threads may do it at once, all that changes is which
         paths are left out, in whatever order."""
-        looked = _Folder([], [], {}, [])
+        looked = _Folder([], [], {}, [], {})
         entries: dict[str, os.DirEntry[str]] = {}
         folders: dict[str, str] = {}
         foreign = self.foreign
@@ -174,25 +181,49 @@ class _Walk:
                 for entry in found:
                     name = entry.name
                     entries[name] = entry
-                    if name[0] != "." and name not in foreign and _is_folder(path, entry, looked):
-                        below = f"{path}/{name}" if path else name
-                        if not self.left_out(below, entry):
-                            folders[name] = below
+                    if name[0] == "." or name in foreign:
+                        continue
+                    try:
+                        if not entry.is_dir():
+                            continue
+                    except OSError as error:
+                        _cant_look(path, name, error, looked)
+                        continue
+                    below = f"{path}/{name}" if path else name
+                    if not self.left_out(below, entry):
+                        folders[name] = below
         except OSError as error:
             if not path:
                 raise MissingTree(f"the results tree {self.root!r} can't be listed: {error.strerror}") from error
             message = f"the folder can't be listed: {error.strerror}; what is in it is missing from the tables"
-            return _Folder([], [], {path: _problem(path, "incomplete", message)}, [])
+            return _Folder([], [], {path: _problem(path, "incomplete", message)}, [], {})
+        names = entries.keys()
+        listing = Listing(path, names)
         for reader in self.readers:
-            _ask(reader, Listing(path, entries.keys()), entries, folders, looked, self.selection)
+            for claimed in reader.sources(listing):
+                _note(reader, claimed, path, entries, folders, looked, self.selection)
         known = self.known
-        if not known.issuperset(entries):  # as in the folders of most runs
-            files = [name for name in entries if name.endswith(self.endings) and name not in known]
+        if not names <= known:  # as in the folders of most runs
+            if self.labels_file in entries and self.labels_file not in folders:
+                self.look_at_labels(path, looked)
+            files = [
+                name
+                for name in entries
+                if name.endswith(self.endings) and name not in known and name != self.labels_file
+            ]
+            files = [name for name in files if (f"{path}/{name}" if path else name) not in self.own]
             for reader in self.of_files if files else ():
                 if own := frozenset(name for name in files if name.endswith(reader.endings)):
-                    _ask(reader, Listing(path, own), entries, folders, looked, self.selection)
+                    for claimed in reader.sources(Listing(path, own)):
+                        _note(reader, claimed, path, entries, folders, looked, self.selection)
         looked.enter.extend(folders.values())
         return looked
+
+    def look_at_labels(self, folder: str, looked: "_Folder") -> None:
+        """Read the labels file of a folder, unless it is excluded."""
+        path = f"{folder}/{self.labels_file}" if folder else self.labels_file
+        if self.selection.wants_all or not self.selection.excludes(path):
+            looked.labels[folder] = folder_labels.read(f"{self.root}/{path}")
 
     def claim(self, reader: str, source: str, signature: Signature) -> None:
         """Note a source; several readers may claim one, and only reading it shows whose it is."""
@@ -233,12 +264,14 @@ class _Folder(NamedTuple):
         enter: paths of the folders to enter.
         problems: path → what is wrong there.
         unless_below: traces that are no problem if anything else is found.
+        labels: the labels file in it, by its own path.
     """
 
     claims: list[tuple[str, str, Signature]]
     enter: list[str]
     problems: dict[str, Problem]
     unless_below: list[Trace]
+    labels: dict[str, folder_labels.Found]
 
 
 _SLOW = 0.00025  # seconds for a folder; it takes a tenth where all is in memory
@@ -288,101 +321,40 @@ def _problem(path: str, code: str, message: str, file: str = "") -> Problem:
     return Problem("skipped", code, storable(path), file, message)
 
 
-def _is_folder(path: str, entry: os.DirEntry[str], looked: _Folder) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError as error:
-        if error.errno != errno.ELOOP:  # what leads nowhere is none
-            below = f"{path}/{entry.name}" if path else entry.name
-            message = f"it can't be looked at: {error.strerror}; a run in it is missing from the tables"
-            looked.problems[below] = _problem(below, "incomplete", message)
-        return False
+def _cant_look(path: str, name: str, error: OSError, looked: _Folder) -> None:
+    """Note something of which nobody knows whether it is a folder."""
+    if error.errno != errno.ELOOP:  # what leads nowhere is none
+        below = f"{path}/{name}" if path else name
+        message = f"it can't be looked at: {error.strerror}; a run in it is missing from the tables"
+        looked.problems[below] = _problem(below, "incomplete", message)
 
 
-def _ask(
+def _note(
     reader: Reader,
-    listing: Listing,
+    claimed: Source | Trace,
+    path: str,
     entries: Mapping[str, os.DirEntry[str]],
     folders: dict[str, str],
     looked: _Folder,
     selection: Selection,
 ) -> None:
     """Note what a reader says that a folder holds; what is called like a file of its is not entered."""
-    for claimed in reader.sources(listing):
-        for name in claimed.foreign:
-            folders.pop(name, None)
-        if not selection.wants_all:
-            if claimed.path != listing.path and selection.excludes(claimed.path):  # a file; folders were asked before
-                continue
-            if selection.is_of_another_period(claimed.path, reader.place):
-                continue
-        if isinstance(claimed, Source):
-            signature = {name: _sign(entries[name]) for name in sorted(claimed.files)}
-            if claimed.below:
-                signature |= signature_of(os.path.dirname(next(iter(entries.values())).path), claimed.below)
-            looked.claims.append((reader.name, claimed.path, signature))
+    for name in claimed.foreign:
+        folders.pop(name, None)
+    if not selection.wants_all:
+        if claimed.path != path and selection.excludes(claimed.path):  # a file; folders were asked before
+            return
+        if selection.is_of_another_period(claimed.path, reader.place):
+            return
+    if isinstance(claimed, Source):
+        signature = {name: signatures.of_entry(entries[name]) for name in sorted(claimed.files)}
+        if claimed.below:
+            signature |= signatures.signature_of(os.path.dirname(next(iter(entries.values())).path), claimed.below)
+        looked.claims.append((reader.name, claimed.path, signature))
+        if folders:
             for name in claimed.files:
                 folders.pop(name, None)
-        elif claimed.unless_below:
-            looked.unless_below.append(claimed)
-        else:
-            looked.problems[listing.path] = _problem(listing.path, claimed.code, claimed.message, claimed.file)
-
-
-def signature_of(folder: str, names: Iterable[str]) -> Signature:
-    """The signature of files in a folder as it is now, as `discover` finds it; those that are not there have none.
-
-    Args:
-        folder: where they lie.
-        names: of the files that a source may have.
-    """
-    found: Signature = {}
-    for name in names:
-        path = f"{folder}/{name}"
-        try:
-            status = os.lstat(path)
-        except OSError as error:
-            if error.errno not in _ABSENT and _may_hold(folder, name):
-                found[name] = []
-            continue
-        found[name] = _signed(status, path) if not stat.S_ISLNK(status.st_mode) else _signed_target(path)
-    return found
-
-
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-
-
-def _may_hold(folder: str, name: str) -> bool:
-    """Whether a folder lists a name; it may be listed where one may not enter it, and ask about what is in it."""
-    try:
-        return name in os.listdir(folder)
-    except OSError:
-        return True  # reading it says what is wrong
-
-
-def _sign(entry: os.DirEntry[str]) -> list[int]:
-    try:
-        status = entry.stat()
-    except OSError:  # a symlink to nowhere, or no permission: reading it will say so
-        return []
-    return _signed(status, entry.path)
-
-
-def _signed_target(path: str) -> list[int]:
-    try:
-        return _signed(os.stat(path), path)
-    except OSError:  # it leads to nowhere, or may not be looked at
-        return []
-
-
-def _signed(status: os.stat_result, path: str) -> list[int]:
-    mode = status.st_mode
-    if not stat.S_ISREG(mode):
-        return []
-    if mode & _READABLE != _READABLE and not os.access(path, os.R_OK):
-        return []  # not its date: when it may be read, at another time or by another user, the signature is another one
-    return [status.st_size, status.st_mtime_ns & _64_BITS]
-
-
-_READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
-_64_BITS = 2**64 - 1  # what our JSON can hold; dates before 1970 and after 2554 become others
+    elif claimed.unless_below:
+        looked.unless_below.append(claimed)
+    else:
+        looked.problems[path] = _problem(path, claimed.code, claimed.message, claimed.file)

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import jsonfile, last_words, status
 from .inventory import WorkFolder
+from .languages import tell
 
 TERMINAL = "EVALSCOPE_SUMMARY_TERMINAL"
 """Environment variable by which whoever started this says that what it prints is shown on a terminal."""
@@ -24,7 +25,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except jsonfile.CantWrite as error:
-        print(f"evalscope-summary: {error}", file=sys.stderr)
+        tell(str(error))
 
 
 class Ending:
@@ -43,6 +44,7 @@ class Ending:
         self._config = config
         self._placed = placed
         self._reads_tables = reads_tables
+        self.status = self._table("status.json")
         self._before = self._overview_date()
 
     def _table(self, name: str) -> Path:
@@ -67,7 +69,7 @@ class Ending:
             from .tables.shown import on_a_terminal
 
             columns = shutil.get_terminal_size().columns
-            text = on_a_terminal(self._table("overview.csv"), self._config["label_pattern"], columns)
+            text = on_a_terminal(self._table("overview.csv"), self._config, columns)
             print(f"\n{text}\n", flush=True)
 
     def fail(self, workflow: Any) -> None:
@@ -83,7 +85,7 @@ class Ending:
         last, now = self._folder.outputs / status.LAST, self._now()
         content = status.compose(now, status.State.load(last), self._config, succeeded, _STARTED)
         with _told():
-            status.write(self._table("status.json"), content)
+            status.write(self.status, content)
             if now:
                 jsonfile.write_atomically(last, now.dump())
 

@@ -12,6 +12,8 @@ time; it costs reading again.
         lock
         <rule>.json                       what a rule depends on besides its input (of all trees, one made the tables)
         <rule>.made                       what its tables were when they were made
+        slo/<batch>.json                  what the requests of the batch kept of `slo`
+        labels/<batch>.json               what labels files say about the batch's runs
         rows/<batch>                      what merge keeps of the batch, see `tables/batch_rows.py`
 """
 
@@ -178,6 +180,10 @@ class WorkFolder:
         """What a rule that makes tables depends on besides its input."""
         return self.outputs / f"{rule}.json"
 
+    def labels(self, batch: str) -> Path:
+        """What labels files say about the runs of a batch."""
+        return _labels(self.outputs, batch)
+
     def update(self, wanted: Mapping[Path, bytes], tables: Sequence[Path]) -> None:
         """Rewrite the inventories and settings that changed. Only in what is claimed (`locks`).
 
@@ -185,7 +191,7 @@ class WorkFolder:
         the batch runs whatever the clocks say and wherever this is interrupted.
 
         Args:
-            wanted: file (of `inventory` or `settings`) → what it should hold.
+            wanted: file (of `inventory`, `labels` or `settings`) → what it should hold.
             tables: the tables that may have been made of this tree.
 
         Raises:
@@ -200,7 +206,7 @@ class WorkFolder:
         """Date files of ours that are dated in the future now (a clock was set back); return the newest date."""
         now = time.time_ns()
         newest = 0
-        folders = (self.path / "inventory", self.path / "extracted", self.outputs)
+        folders = (self.path / "inventory", self.path / "extracted", self.outputs, self.outputs / "requests")
         for file in (*tables, *(file for folder in folders if folder.is_dir() for file in folder.iterdir())):
             try:
                 date = file.stat().st_mtime_ns
@@ -211,6 +217,20 @@ class WorkFolder:
                 continue
             newest = max(newest, date)
         return newest
+
+
+def _labels(outputs: Path, batch: str) -> Path:
+    return outputs / "labels" / f"{batch}.json"
+
+
+def labels_beside(settings: Path, inventory: Path) -> Path:
+    """Where it is written what labels files say about the runs of a batch, if `labels_file` is set.
+
+    Args:
+        settings: file with those of a rule that makes tables.
+        inventory: of the batch.
+    """
+    return _labels(settings.parent, inventory.stem)
 
 
 def place(path: str, work_dir: str) -> str:

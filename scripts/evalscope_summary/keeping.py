@@ -3,7 +3,6 @@
 import atexit
 import json
 import os
-import sys
 import uuid
 from base64 import urlsafe_b64decode
 from collections.abc import Collection, Sequence
@@ -11,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .jsonfile import TEMPORARY
+from .languages import tell
 
 _ENDING = ".before"  # of the second name of a table
 _OWN = uuid.uuid4().hex[:8]  # what is in second names of this process
@@ -48,16 +48,13 @@ class Kept:
         gone = [table for table in self.tables if not table.exists() and _second_name(table).exists()]
         for table in gone:
             _second_name(table).rename(table)
-            print(f"evalscope-summary: {table} could not be made, and is the one from before", file=sys.stderr)
+            tell(f"{table} could not be made, and is the one from before")
         self.release()
         return gone
 
     def _restore_at_exit(self) -> None:
         """Where a job's end can't be noted, as the disk is full, Snakemake ends without calling `onerror`."""
-        print(
-            "evalscope-summary: this start ended before it was done; is there room in .snakemake? Then run again",
-            file=sys.stderr,
-        )
+        tell("this start ended before it was done; is there room in .snakemake? Then run again")
         self.restore()
 
     def remove_remains(self) -> None:

@@ -10,6 +10,7 @@ import json
 import locale
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ def _pattern(template: str) -> str:
     pattern = ""
     for i, part in enumerate(parts):
         known = f"(?P<{part}>" in pattern
-        pattern += re.escape(part) if i % 2 == 0 else f"(?P={part})" if known else f"(?P<{part}>.+?)"
+        varies = r"\d+" if part == "number" else ".+?"
+        pattern += re.escape(part) if i % 2 == 0 else f"(?P={part})" if known else f"(?P<{part}>{varies})"
     return pattern
 
 
@@ -73,6 +75,15 @@ def say(template: str, **values: Any) -> str:
     if language() == "zh":
         template = _catalog().get(template, template)
     return _filled(template, values)
+
+
+def tell(message: str) -> None:
+    """Say something beside the results, in the language of the locale.
+
+    Args:
+        message: in English.
+    """
+    print(f"evalscope-summary: {translated(message)}", file=sys.stderr, flush=True)
 
 
 def _filled(template: str, values: Mapping[str, Any]) -> str:

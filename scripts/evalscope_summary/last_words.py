@@ -1,6 +1,7 @@
 """The last thing that a start says: what its user did wrong, below all that Snakemake says after it."""
 
 import atexit
+import difflib
 import logging
 import os
 import re
@@ -9,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import options
 from .languages import say, translated
+from .layouts import FORMATS
 
 FILE = "EVALSCOPE_SUMMARY_LAST_WORDS"
 """Environment variable with the path of a file that takes them instead: whoever started this shows them."""
@@ -18,6 +21,7 @@ COMMAND = "EVALSCOPE_SUMMARY_COMMAND"
 """Environment variable with the command line of whoever started this."""
 
 _PROGRESS = re.compile(r": \d+( of \d+)? runs(, [\d.]+ MB)?$")  # `progress.Progress.line`
+_UNKNOWN = re.compile(r"No rule to produce (.+) \(if you use")
 _LINES = 15
 
 _words: list[str] = []
@@ -55,6 +59,17 @@ def _said(log: Path) -> str:
     return "\n".join(said[-_LINES:])
 
 
+def _no_rule_makes(file: str) -> str:
+    """What to say of a target that is misspelt."""
+    tables = options.known_tables()
+    beginning, _, end = file.rpartition("_")
+    close = difflib.get_close_matches(end, [f"{table}.{format_}" for table in tables for format_ in FORMATS], 1)
+    if close:
+        return f"no rule makes {file!r}; did you mean {f'{beginning}_{close[0]}'!r}?"
+    called = f"tables are called summary_{tables[0]}.csv and so on, or as in `output`"
+    return f"no rule makes {file!r}; {called}: {', '.join(tables)}"
+
+
 class _Listener(logging.Handler):
     """Hears why Snakemake itself (9.19, 9.27) can't go on: its log has the exception's name."""
 
@@ -77,7 +92,8 @@ class _Listener(logging.Handler):
             )
         elif name in ("MissingRuleException", "MissingInputException"):
             lines = [line.strip() for line in record.getMessage().splitlines() if line.strip()]
-            keep(say("no table is called so: {said}", said="; ".join(lines[1:])))
+            unknown = _UNKNOWN.match(lines[-1])
+            keep(_no_rule_makes(unknown[1]) if unknown else "; ".join(lines[1:]))
 
 
 def listen() -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from . import patterns
-from .columns import BY_NAME, FURTHER, GROUP_LABELS, PERCENTILE_COLUMNS, STANDARD, Column
+from .columns import AT_LEAST, BY_NAME, FURTHER, GROUP_LABELS, PERCENTILE_COLUMNS, SLO, STANDARD, Column
+from .comparison import COMPARE_MEASURE
 
 COUNT = Column("count", "integer", "", "number of runs in the group", "count", origin="summary_raw: its rows")
 SUCCESS_SHARE = Column(
@@ -74,6 +76,9 @@ OVERVIEW_PERCENTILES: Mapping[str, str] = {
     for metric, heading in {"latency": "latency", "ttft": "TTFT", "tpot": "TPOT", "itl": "ITL"}.items()
     for percent in (50, 99)
 }
+OVERVIEW_SLO: Mapping[str, str] = {"slo_share": "in SLO", "goodput": "goodput (req/s)"}
+"""As `OVERVIEW_AVERAGES`, with the setting `slo`."""
+
 STATISTIC_MEANINGS: Mapping[str, tuple[str, bool]] = {
     # statistic → meaning, whether it has the unit of its metric
     "avg": ("mean of the runs' values", True),
@@ -84,6 +89,8 @@ STATISTIC_MEANINGS: Mapping[str, tuple[str, bool]] = {
     "cv": ("coefficient of variation: std / avg, empty below two values or where avg is 0", False),
     "ci95": ("half the width of the 95 % confidence interval of the mean (Student t), empty below two values", True),
 }
+_NO_BOUNDS: Mapping[str, float] = MappingProxyType({})
+
 OF_ONE = frozenset({"avg", "min", "max", "median"})
 """The statistics that one value has: itself."""
 
@@ -95,41 +102,82 @@ def raw_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_raw`, in order.
 
     Args:
-        settings: `columns` (`standard`: 111, `all`: 191) and `label_pattern` (its columns stand after those).
+        settings: `columns` (`standard`: 111, `all`: 191), `ADDED_SETTINGS` (their columns stand after those), and `slo`
+            (its columns are the last metrics of the 111).
     """
-    added = pattern_columns(settings["label_pattern"])
-    return (*STANDARD, *added, *(FURTHER if settings["columns"] == "all" else ()))
+    added = added_columns(settings)
+    end = _STANDARD_NAMES.index(AT_LEAST)
+    further = FURTHER if settings["columns"] == "all" else ()
+    return (*STANDARD[:end], *slo_columns(settings["slo"]), *STANDARD[end:], *added, *further)
 
 
-def pattern_columns(pattern: str) -> tuple[Column, ...]:
-    """The columns that a `label_pattern` adds."""
-    origin = f"path of the run: `{pattern}`"
-    return tuple(
-        Column(name, "text", "", f"`{name}` of label_pattern", "label", origin=origin)
-        for name in patterns.names(pattern)
+_STANDARD_NAMES = [column.name for column in STANDARD]
+
+
+def slo_columns(slo: Mapping[str, float]) -> tuple[Column, ...]:
+    """The columns that `slo` adds, if it names a bound: what they mean depends on the bounds."""
+    bounds = ", ".join(f"{name} ≤ {bound:g} s" for name, bound in slo.items())
+    return tuple(replace(column, origin=f"the request rows: {bounds}") for column in SLO) if slo else ()
+
+
+def added_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns of labels that users add, in order: those of `label_pattern`, and the others of labels files.
+
+    Args:
+        settings: `ADDED_SETTINGS`.
+    """
+    pattern, file, in_files = settings["label_pattern"], settings["labels_file"], settings["labels"]
+    of_pattern = patterns.names(pattern)
+    path = f"path of the run: `{pattern}`"
+    return (
+        *(
+            Column(
+                name,
+                "text",
+                "",
+                f"`{name}` of label_pattern",
+                "label",
+                origin=f"{path}; else {file}: {name}" if name in in_files else path,
+            )
+            for name in of_pattern
+        ),
+        *(
+            Column(name, "text", "", f"`{name}` of labels_file", "label", origin=f"{file}: {name}")
+            for name in in_files
+            if name not in of_pattern
+        ),
     )
 
 
-def metric_columns(which: str) -> tuple[Column, ...]:
-    """The columns of `summary_raw` that `summary_stats` has statistics of, in its order."""
-    return (*(BY_NAME[name] for name in _STATS_METRICS), *(FURTHER if which == "all" else ()))
+NONE_ADDED: Mapping[str, Any] = {"label_pattern": "", "labels_file": "", "labels": ()}
+"""`ADDED_SETTINGS` where there are no such columns."""
+
+
+def metric_columns(which: str, slo: Mapping[str, float] = _NO_BOUNDS) -> tuple[Column, ...]:
+    """The columns of `summary_raw` that `summary_stats` has statistics of, in its order.
+
+    Args:
+        which: the setting `columns`.
+        slo: the setting.
+    """
+    return (*(BY_NAME[name] for name in _STATS_METRICS), *(FURTHER if which == "all" else ()), *slo_columns(slo))
 
 
 def stats_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_stats`, in order; all statistics are floats.
 
     Args:
-        settings: `columns`, `label_pattern`, and `statistics` (of each metric, in this order).
+        settings: `columns`, `ADDED_SETTINGS`, `slo`, and `statistics` (of each metric, in this order).
     """
     return (
         *(BY_NAME.get(name) or COUNT for name in STATS_HEAD),
         *(
             statistic_column(metric, statistic)
-            for metric in metric_columns(settings["columns"])
+            for metric in metric_columns(settings["columns"], settings["slo"])
             for statistic in settings["statistics"]
         ),
         *(BY_NAME[name] for name in _STATS_TAIL),
-        *pattern_columns(settings["label_pattern"]),
+        *added_columns(settings),
     )
 
 
@@ -149,20 +197,25 @@ def statistic_column(metric: Column, statistic: str) -> Column:
     )
 
 
-def overview_layout(labels_shown: Sequence[str], label_pattern: str) -> tuple[Column, ...]:
+def overview_layout(labels_shown: Sequence[str], settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_overview`, in order.
 
     Args:
         labels_shown: those that vary.
-        label_pattern: the setting.
+        settings: `ADDED_SETTINGS` and `slo`.
     """
-    by_name = BY_NAME | {column.name: column for column in pattern_columns(label_pattern)}
+    by_name = BY_NAME | {column.name: column for column in added_columns(settings)}
     return (
         *(by_name[name] for name in labels_shown),
         COUNT,
         SUCCESS_SHARE,
         *(statistic_column(BY_NAME[name], statistic) for name in OVERVIEW_AVERAGES for statistic in ("avg", "std")),
         *(statistic_column(BY_NAME[name], "avg") for name in OVERVIEW_PERCENTILES),
+        *(
+            statistic_column(column, statistic)
+            for column in slo_columns(settings["slo"])
+            for statistic in ("avg", "std")
+        ),
         PROBLEM_COUNT,
     )
 
@@ -193,14 +246,15 @@ _LONG_STATISTICS = {
 }
 
 
-def measured_columns(which: str) -> dict[str, tuple[str, str, str]]:
+def measured_columns(which: str, slo: Mapping[str, float] = _NO_BOUNDS) -> dict[str, tuple[str, str, str]]:
     """The columns of `summary_raw` that are no labels, in its order → their metric, statistic and unit in
     `summary_long`.
 
     Args:
         which: the setting `columns`.
+        slo: the setting.
     """
-    columns = raw_columns({"columns": which, "label_pattern": ""})
+    columns = raw_columns({"columns": which, **NONE_ADDED, "slo": slo})
     return {c.name: (*_measured(c), c.unit) for c in columns if c.role in ("count", "memory", "performance")}
 
 
@@ -234,9 +288,34 @@ def long_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_long`, in order: the run, its labels, and what was measured.
 
     Args:
-        settings: `label_pattern`.
+        settings: `ADDED_SETTINGS`.
     """
     return (BY_NAME["run"], *label_columns(settings), *LONG_MEASURE)
+
+
+def compare_labels(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The labels that runs have in common which are compared.
+
+    Args:
+        settings: `group_by` and `compare`.
+    """
+    return tuple(name for name in settings["group_by"] if name != settings["compare"].get("by"))
+
+
+def compare_layout(labels: Sequence[str], settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns of `summary_compare`, in order.
+
+    Args:
+        labels: of `compare_labels`.
+        settings: what label columns depend on.
+    """
+    known = {column.name: column for column in label_columns(settings)}
+    return (*(known[name] for name in labels), *COMPARE_MEASURE)
+
+
+def compare_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """As `compare_layout`, by the settings alone."""
+    return compare_layout(compare_labels(settings), settings)
 
 
 PROBLEM_COLUMNS = tuple(
@@ -271,7 +350,7 @@ def request_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of the request table, in order: the run, its labels, and the request. `stream` is the request's own.
 
     Args:
-        settings: `label_pattern`.
+        settings: `ADDED_SETTINGS`.
     """
     labels = (column for column in label_columns(settings) if column.name != "stream")
     own = (replace(column, origin=f"the request rows: {_request_formula(column)}") for column in _REQUEST)
@@ -283,30 +362,41 @@ def _request_formula(column: Column) -> str:
     return known.recomputed.removeprefix("mean of ") if known and known.recomputed else column.description
 
 
-TABLES = {"raw": raw_columns, "stats": stats_columns, "long": long_columns}
+TABLES = {"raw": raw_columns, "stats": stats_columns, "long": long_columns, "compare": compare_columns}
 """Table → its columns, for the settings that they depend on."""
 
 FORMATS = ("csv", "json", "parquet", "xlsx")
 """The formats of the tables."""
 
-COLUMN_SETTINGS = ("columns", "label_pattern", "statistics")
+ADDED_SETTINGS = ("label_pattern", "labels_file", "labels")
+"""The settings that columns are added by; `labels` are the names that are in the labels files (`folder_labels`)."""
+
+COLUMN_SETTINGS = ("columns", *ADDED_SETTINGS, "statistics", "slo")
 """The settings that the columns of the tables depend on."""
 
-MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", "label_pattern", "since", "until")
+MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", *ADDED_SETTINGS, "slo", "since", "until")
 """The settings that the rows of `summary_raw` depend on."""
 
-REQUEST_SETTINGS = ("prompt_long_chars", "label_pattern")
+REQUEST_SETTINGS = ("prompt_long_chars", *ADDED_SETTINGS)
 """The settings that the labels in the request table depend on."""
 
-GROUP_SETTINGS = ("group_by", "repeat_pattern", "label_pattern")
+GROUP_SETTINGS = ("group_by", "repeat_pattern", *ADDED_SETTINGS)
 """The settings that groups of runs depend on."""
 
 
 def label_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
-    """The columns that runs can be grouped by: those of every table, and those of `label_pattern`."""
-    return (*(BY_NAME[name] for name in GROUP_LABELS), *pattern_columns(settings["label_pattern"]))
+    """The columns that runs can be grouped by: those of every table, and those that users add."""
+    return (*(BY_NAME[name] for name in GROUP_LABELS), *added_columns(settings))
 
 
 def label_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of `label_columns`."""
     return tuple(column.name for column in label_columns(settings))
+
+
+def taken_names() -> frozenset[str]:
+    """The names of all columns of all tables that no user added."""
+    shape = {"columns": "all", "statistics": STATISTICS, "group_by": GROUP_LABELS}
+    settings = {**shape, **NONE_ADDED, "slo": {"latency": 1}, "compare": {}}
+    tables = (*(columns(settings) for columns in TABLES.values()), request_columns(settings))
+    return frozenset({column.name for table in tables for column in table} | {SUCCESS_SHARE.name, PROBLEM_COUNT.name})

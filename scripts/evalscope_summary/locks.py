@@ -6,13 +6,13 @@ folder if nobody else uses it.
 """
 
 import fcntl
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from . import jsonfile
+from .languages import tell
 
 NAME = "lock"
 """Of the file in each such folder."""
@@ -87,5 +87,5 @@ def _lock(file: IO[str], operation: int, folder: Path) -> bool:
     except BlockingIOError:
         raise
     except OSError as error:  # a file system without locks: two starts at once are the user's care
-        print(f"evalscope-summary: {folder} can't be locked ({error.strerror})", file=sys.stderr)
+        tell(f"{folder} can't be locked ({error.strerror})")
     return True

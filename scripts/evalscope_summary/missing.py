@@ -6,6 +6,15 @@ from types import TracebackType
 _DISTRIBUTIONS = {"re2": "google-re2", "yaml": "pyyaml", "vl_convert": "vl-convert-python"}
 
 
+def distribution(module: str) -> str:
+    """What pip calls a library.
+
+    >>> distribution("vl_convert")
+    'vl-convert-python'
+    """
+    return _DISTRIBUTIONS.get(module, module)
+
+
 def advice(error: ModuleNotFoundError) -> str:
     """Which library is missing where, and what to do."""
     from .languages import say  # its imports are for what goes wrong
@@ -16,7 +25,7 @@ def advice(error: ModuleNotFoundError) -> str:
         " environment that it was installed into, or {python} -m pip install {distribution}",
         name=module,
         python=sys.executable,
-        distribution=_DISTRIBUTIONS.get(module, module),
+        distribution=distribution(module),
     )
 
 

@@ -6,13 +6,13 @@ no dates: the digests of the tables that it was made of, and the settings of its
 
 import atexit
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from . import jsonfile
+from .languages import tell
 from .made import AGAIN, Made, State, digest_of_file, is_still, state_of
 
 _NOT_COMPARED = frozenset({AGAIN, "program"})  # what makes a rule run again, and nothing else of its table
@@ -95,10 +95,9 @@ def say_at_the_end(tables: Sequence[Path], folder: Path) -> None:
 def _say(folder: Path) -> None:
     tables = _registered[folder]
     if found := older(tables, folder):
-        print(
-            f"evalscope-summary: older than the tables beside them (made with other settings, or of other rows):"
-            f" {', '.join(map(str, found))}; ask for them by name, and they are made again, or remove them",
-            file=sys.stderr,
+        tell(
+            "older than the tables beside them (made with other settings, or of other rows):"
+            f" {', '.join(map(str, found))}; ask for them by name, and they are made again, or remove them"
         )
 
 

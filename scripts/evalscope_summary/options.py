@@ -2,9 +2,10 @@
 
 import argparse
 import json
+import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from . import __version__
@@ -14,6 +15,7 @@ from .terminal import wrapped
 
 COMMANDS = {
     "report": "the interactive report: one HTML file, and figures",
+    "compare": "groups of runs beside those of a baseline",
 }
 """Sub-command → what it makes."""
 
@@ -55,14 +57,20 @@ def value_of(text: str, rule: Mapping[str, Any]) -> Any:
             return text
     if "object" in types and "=" in text:
         pairs = (part.partition("=") for part in text.split(","))
-        return {name.strip(): _number(value.strip()) for name, _, value in pairs}
+        parts = rule.get("properties", {})
+        return {name: _number(value, parts.get(name, {})) for name, value in _stripped(pairs)}
     if "array" in types and "string" not in types:
         return text.split(",")
     return text
 
 
-def _number(text: str) -> Any:
-    return float(text) if re.fullmatch(r"-?\d+(\.\d+)?", text) else text
+def _stripped(pairs: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
+    return ((name.strip(), value.strip()) for name, _, value in pairs)
+
+
+def _number(text: str, rule: Mapping[str, Any]) -> Any:
+    """A number where one belongs; what is text stays as it is written: `1.10`."""
+    return float(text) if "number" in _types(rule) and re.fullmatch(r"-?\d+(\.\d+)?", text) else text
 
 
 class _Help(argparse.HelpFormatter):
@@ -102,7 +110,7 @@ def parser() -> Parser:
     """The parser of the command line."""
     made = Parser(
         prog="evalscope-summary",
-        usage=say("%(prog)s [report] [RESULTS] [TABLE ...] [options]"),
+        usage=say("%(prog)s [report | compare] [RESULTS] [TABLE ...] [options]"),
         description=say(
             "Turn a tree of evalscope perf results into tables, in the current folder: a row per run, a row per"
             " repeated test, a row per problem. Only what is new or changed is read. It is the Snakemake workflow of"
@@ -114,10 +122,10 @@ def parser() -> Parser:
         ),
     )
     what = made.add_argument_group(say("what to make"))
-    what.add_argument("results", metavar="RESULTS", nargs="?", help=say("the results tree (default: results)"))
+    what.add_argument("results", metavar=say("RESULTS"), nargs="?", help=say("the results tree (default: results)"))
     what.add_argument(
         "tables",
-        metavar="TABLE",
+        metavar=say("TABLE"),
         nargs="*",
         help=say(
             "instead of the default tables: {tables}, each with a format behind a dot if it is not csv (stats.parquet),"
@@ -145,6 +153,9 @@ def parser() -> Parser:
     how.add_argument(
         "--version", action="version", version=f"evalscope-summary {__version__}", help=say("show the version")
     )
+    compared = made.add_argument_group(say("with compare"))
+    compared.add_argument("--by", metavar="LABEL", help=say("the label in which the runs differ that are compared"))
+    compared.add_argument("--baseline", metavar="VALUE", help=say("its value that all others are compared with"))
     keys = made.add_argument_group(
         say("settings"),
         say(
@@ -193,15 +204,19 @@ def known_tables() -> tuple[str, ...]:
 
 
 def _with_truth(arguments: Sequence[str]) -> list[str]:
-    """`--strict` and `--no-strict` as `--strict=true` and `--strict=false`, so that nothing behind them is taken."""
-    found = {option(key): key for key, rule in _keys().items() if "boolean" in _types(rule)}
+    """`--strict` and `--no-strict` as `--strict=true` and `--strict=false`, so that nothing behind them is taken but a
+    value of theirs (`--strict new`)."""
+    found = {option(key): rule for key, rule in _keys().items() if "boolean" in _types(rule)}
     result: list[str] = []
-    for i, argument in enumerate(arguments):
+    left = list(arguments)
+    while left:
+        argument = left.pop(0)
         if argument == "--":
-            return [*result, *arguments[i:]]
+            return [*result, argument, *left]
         positive = f"--{argument.removeprefix('--no-')}"
         if argument in found:
-            argument += "=true"
+            own = left and left[0] in found[argument].get("enum", ()) and not os.path.isdir(left[0])
+            argument += f"={left.pop(0) if own else 'true'}"
         elif argument.startswith("--no-") and positive in found:
             argument = f"{positive}=false"
         result.append(argument)
@@ -230,6 +245,11 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Any],
             values = [[item for value in values for item in (value if isinstance(value, list) else [value])]]
         if values:
             settings[key] = values[-1]
+    if options.by is not None or options.baseline is not None:
+        if command != "compare":
+            made.error("--by and --baseline belong to compare")
+        pair = {"by": options.by, "baseline": options.baseline}
+        settings["compare"] = {name: value for name, value in pair.items() if value is not None}
     if options.results is not None:
         settings["results_dir"] = options.results
     return options, settings, made

@@ -13,12 +13,13 @@ import orjson
 
 from . import jsonfile
 from .bounded import Failure, Workers
-from .discovery import Claimed, signature_of
+from .discovery import Claimed
 from .inventory import Inventory, batch_of, source_hash
 from .problems import Problem
 from .readers import reader
 from .readers.base import Signature
 from .record import Part, Record, Wanted
+from .signatures import signature_of
 
 _ATTEMPTS = 3
 _SECONDS = 20  # of computing for any source; small ones take less than a thousandth
@@ -275,7 +276,7 @@ class Records:
         """
         wanted = {f"{source_hash(source)}.json" for source in (*inventory.sources, *left_out)}
         return remove_others(
-            self.folder, wanted, batch, batches, lambda path: bool(left_out) and _is_below(path, left_out)
+            self.folder, wanted, batch, batches, lambda path: bool(left_out) and is_below(_source(path), left_out)
         )
 
 
@@ -307,12 +308,17 @@ def remove_others(
     return removed
 
 
-def _is_below(path: Path, folders: Set[str]) -> bool:
-    """Whether a file holds records of a source in one of these folders, however deep."""
+def _source(path: Path) -> str:
+    """The source whose records a file holds; empty if it is left over, or damaged."""
     try:
         source: str = json.loads(orjson.loads(jsonfile.read_bytes(str(path)))["source"])
     except (OSError, ValueError, KeyError, TypeError):
-        return False  # left over, or damaged
+        return ""
+    return source
+
+
+def is_below(source: str, folders: Set[str]) -> bool:
+    """Whether a source lies in one of these folders, however deep."""
     while source := os.path.dirname(source):
         if source in folders:
             return True

@@ -10,8 +10,8 @@ from typing import Any
 import fastjsonschema
 
 from . import patterns
-from .columns import BY_NAME, GROUP_LABELS
-from .layouts import FORMATS, LONG_MEASURE, STATISTICS, SUCCESS_SHARE, stats_columns
+from .comparison import NOTHING_TO_COMPARE
+from .layouts import FORMATS, label_names, taken_names
 from .selection import moment
 
 SCHEMA = Path(__file__).parents[2] / "config" / "config.schema.json"
@@ -30,6 +30,9 @@ def schema() -> dict[str, Any]:
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """Check a configuration and add the defaults of the keys that it lacks.
 
+    The key `labels` is added, for the names of labels that are in labels files: none before the tree is known. Where
+    there may be some, whoever knows the tree has to call `check_labels`.
+
     Raises:
         WrongConfiguration: for an unknown key, a value of the wrong type or range, a pattern that is none, or a label
             that does not exist.
@@ -45,7 +48,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             "configuration: 'results_dir' is in a storage of Snakemake, which has files and no trees: name a folder"
             " where it is mounted (rclone mount, for example) or copied to"
         )
-    given = {key: _boolean(value, rules["properties"][key]) for key, value in config.items()}
+    given = {key: _as_meant(value, rules["properties"][key]) for key, value in config.items()}
     given |= {key: _moment(key, given[key]) for key in ("since", "until") if key in given}
     try:
         result: dict[str, Any] = fastjsonschema.compile(rules)(json.loads(json.dumps(given)))
@@ -60,14 +63,48 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             f" Expected: {expected} ({rule.get('description', '')})"
         ) from error
     result["output"] = beginning(result["output"])
-    added = _added_columns(result)
+    result["labels"] = []
+    _check_patterns(result)
     if result["since"] and result["until"] and result["since"] > result["until"]:
         raise WrongConfiguration(
             f"configuration: 'since' {config['since']!s} is later than 'until' {config['until']!s}: no run is left"
         )
-    for label in result["group_by"]:
-        _check_known("group_by", label, (*GROUP_LABELS, *added))
+    result["compare"] = _comparison(result)
+    if not result["labels_file"]:
+        check_labels(result)
     return result
+
+
+def check_labels(settings: Mapping[str, Any]) -> None:
+    """Check the keys whose values are labels.
+
+    Args:
+        settings: of `complete`; `labels` are the names that are in labels files.
+
+    Raises:
+        WrongConfiguration: there is no such label.
+    """
+    for label in settings["group_by"]:
+        _check_known("group_by", label, label_names(settings))
+    if settings["compare"]:
+        _check_known("compare", settings["compare"]["by"], label_names(settings))
+
+
+def _comparison(settings: Mapping[str, Any]) -> dict[str, str]:
+    """What is compared, with the baseline as text.
+
+    Raises:
+        WrongConfiguration: it does not say what.
+    """
+    given: dict[str, Any] = settings["compare"]
+    if not given and "compare" in settings["tables"]:
+        raise WrongConfiguration(f"configuration: 'tables' names compare, but {NOTHING_TO_COMPARE}")
+    if not given:
+        return {}
+    if given.keys() != {"by", "baseline"}:
+        raise WrongConfiguration(f"configuration: 'compare' has {', '.join(given)} alone: {NOTHING_TO_COMPARE}")
+    baseline = given["baseline"]
+    return {"by": given["by"], "baseline": str(baseline).lower() if isinstance(baseline, bool) else str(baseline)}
 
 
 def beginning(output: str) -> str:
@@ -87,8 +124,8 @@ def _check_known(key: str, value: str, known: Sequence[str]) -> None:
         raise WrongConfiguration(f"configuration: {key!r} names {value!r}, which is no label; {hint}")
 
 
-def _added_columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The columns that `label_pattern` adds; both patterns are checked."""
+def _check_patterns(settings: Mapping[str, Any]) -> None:
+    """Check both patterns, and the names of the columns that `label_pattern` adds."""
     for key in ("repeat_pattern", "label_pattern"):
         try:
             patterns.check(settings[key])
@@ -100,17 +137,13 @@ def _added_columns(settings: Mapping[str, Any]) -> tuple[str, ...]:
             f"configuration: 'label_pattern' {settings['label_pattern']!r} has no named group: write (?P<name>…) around"
             " what makes a column"
         )
-    if not names:
-        return ()
-    stats = stats_columns({"columns": "all", "statistics": STATISTICS, "label_pattern": ""})
-    taken = set(BY_NAME) | {column.name for column in (*stats, SUCCESS_SHARE, *LONG_MEASURE)}
+    taken = taken_names() if names else ()
     for name in names:
         if name in taken:
             raise WrongConfiguration(
                 f"configuration: 'label_pattern' names a group {name!r}, but there is a column of that name;"
                 " give the group another one"
             )
-    return names
 
 
 def _moment(key: str, value: Any) -> Any:
@@ -130,8 +163,17 @@ def _moment(key: str, value: Any) -> Any:
         ) from error
 
 
-def _boolean(value: Any, rule: Mapping[str, Any]) -> Any:
-    """`--config strict=true` reaches us as text: Snakemake 9 takes only `True` for a truth value there."""
+def _as_meant(value: Any, rule: Mapping[str, Any]) -> Any:
+    """What Snakemake 9 makes a text of in `--config`: truth values, of which it knows only `True`, and numbers in
+    something else (`slo={ttft: 0.5}`)."""
+    if rule.get("type") == "object" and isinstance(value, Mapping):
+        known = rule.get("properties", {})
+        return {name: _as_meant(part, known.get(name, {})) for name, part in value.items()}
+    if rule.get("type") == "number" and isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
     if (rule.get("type") == "boolean" or True in rule.get("enum", ())) and isinstance(value, str):
         return {"true": True, "false": False}.get(value.lower(), value)
     return value

@@ -151,8 +151,8 @@ def compose(
 
 
 def told(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as they are told: without an image's address, which may hold credentials."""
-    return {key: value for key, value in sorted(settings.items()) if key not in ("container", "pathvars")}
+    """The settings as they are told: what users set, without an image's address, which may hold credentials."""
+    return {key: value for key, value in sorted(settings.items()) if key not in ("container", "pathvars", "labels")}
 
 
 def times(started: float) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """The results tree of a configuration, as a start finds it, and what it says where that is not what was meant."""
 
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from . import discovery, progress, readers
+from .folder_labels import NO_LABELS, FolderLabels, parsed
 from .inventory import WorkFolder
+from .languages import tell
+from .layouts import taken_names
 from .problems import printable
 
 _NAMED = 3  # of folders that are left out, in a message
@@ -20,22 +22,24 @@ class EmptyTree(Exception):
 
 @cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
 def _walked(
-    root: str, own: str, exclude: tuple[str, ...], own_readers: tuple[str, ...], since: str, until: str
+    root: str, own: tuple[str, ...], exclude: tuple[str, ...], own_readers: tuple[str, ...], **more: str
 ) -> discovery.Tree:
     with progress.shown(progress.Progress("finding runs")) as found_so_far:
-        return discovery.discover(
-            root, exclude, (own,), found_so_far, readers.load(own_readers), since=since, until=until
-        )
+        return discovery.discover(root, exclude, own, found_so_far, readers.load(own_readers), **more)
 
 
 @cache
 def _say(message: str) -> None:
     """Say something once, however often the Snakefile is parsed."""
-    print(f"evalscope-summary: {message}", file=sys.stderr)
+    tell(message)
 
 
-def found(config: Mapping[str, Any]) -> discovery.Tree:
+def found(config: Mapping[str, Any], made: Iterable[Path] = ()) -> discovery.Tree:
     """What lies below the results tree of a configuration; says which patterns of `exclude` match nothing.
+
+    Args:
+        config: where to look, and for what.
+        made: the files that are made of it, which may lie in it.
 
     Raises:
         MissingTree: there is no results tree.
@@ -43,8 +47,10 @@ def found(config: Mapping[str, Any]) -> discovery.Tree:
     given = config["results_dir"]
     if not os.path.isdir(given):
         discovery.discover(given)  # says what is wrong, before anything is written
-    paths = (os.path.realpath(given), os.path.realpath(config["work_dir"]))
-    tree = _walked(*paths, tuple(config["exclude"]), tuple(config["readers"]), config["since"], config["until"])
+    own = tuple(os.path.realpath(path) for path in (config["work_dir"], *made))
+    lists = (tuple(config["exclude"]), tuple(config["readers"]))
+    more = {key: config[key] for key in ("since", "until", "labels_file")}
+    tree = _walked(os.path.realpath(given), own, *lists, **more)
     for pattern in tree.unmatched:
         _say(f"'exclude' {pattern!r} matches nothing (else) below {given!r}: mend it, or remove it")
     return tree
@@ -80,3 +86,15 @@ def _has_rows(table: Path) -> bool:
     """Whether a table has more than its header."""
     with open(table, "rb") as file:
         return bool(file.readline() and file.readline())
+
+
+def labels_in(tree: discovery.Tree, config: Mapping[str, Any]) -> FolderLabels:
+    """What the labels files of a tree say; says if there are none although their name is set.
+
+    Raises:
+        WrongLabels: one can't be used.
+    """
+    name, root = config["labels_file"], config["results_dir"]
+    if name and not tree.labels:
+        _say(f"there is no labels file {name!r} in any folder below {root!r}")
+    return parsed(root, tree.labels, name, taken_names()) if tree.labels else NO_LABELS

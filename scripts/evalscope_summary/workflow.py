@@ -3,11 +3,8 @@
 import hashlib
 import json
 import os
-import shlex
-import sys
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +12,7 @@ from typing import Any
 from . import (
     array_logs,
     discovery,
+    garbage,
     job_rate,
     jsonfile,
     last_words,
@@ -22,16 +20,19 @@ from . import (
     older,
     progress,
     readers,
-    resources,
     settings,
     trees,
 )
 from .digests import of_program
 from .ending import Ending
-from .inventory import ConflictingUse, WorkFolder, differ, inventories, place
+from .folder_labels import FolderLabels, WrongLabels
+from .inventory import ConflictingUse, Inventory, WorkFolder, differ, inventories, place
+from .jobs import Jobs
 from .keeping import Kept, forget_unfinished
+from .languages import tell
 from .layouts import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, REQUEST_SETTINGS, TABLES
 from .made import AGAIN, Made, digest_of, note, take_over_dates
+from .problems import storable
 from .start import Start, check_command, has_settings, show_in_containers
 
 __all__ = ["Flow", "Start", "UserErrors", "array_logs", "has_settings", "job_rate", "last_words", "settings"]
@@ -42,6 +43,7 @@ UserErrors = (
     discovery.MissingTree,
     ConflictingUse,
     trees.EmptyTree,
+    WrongLabels,
     locks.InUse,
     jsonfile.CantWrite,
     readers.WrongReader,
@@ -53,10 +55,12 @@ _RULES: Mapping[str, tuple[str, ...]] = {
     "merge": (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns", "csv_bom"),
     "stats": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "csv_bom"),
     "long": (*COLUMN_SETTINGS, "csv_bom"),
+    "compare": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "compare", "csv_bom"),
     "export": (*COLUMN_SETTINGS, "language"),
     "strict": ("strict", "accepted_problems"),
     "overview": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics", "csv_bom", "language"),
     "workbook": (*COLUMN_SETTINGS, "language"),
+    "slo": ("slo",),
     "request_rows": REQUEST_SETTINGS,
     "request_table": REQUEST_SETTINGS,
     "data_package": (*COLUMN_SETTINGS, "metrics", "tables"),
@@ -65,11 +69,11 @@ _RULES: Mapping[str, tuple[str, ...]] = {
 # The tables that others are made of, by the rule that makes them.
 _MADE: Mapping[str, tuple[str, ...]] = {
     "merge": ("raw", "problems"),
-    **{rule: (rule,) for rule in ("stats", "overview", "long")},
+    **{rule: (rule,) for rule in ("stats", "overview", "long", "compare")},
 }
 
 
-class Flow:
+class Flow(Jobs):
     """The workflow's files and commands for one configuration.
 
     Args:
@@ -81,13 +85,13 @@ class Flow:
     """
 
     def __init__(self, config: Mapping[str, Any], batches: Sequence[str], checkout: str, start: Start) -> None:
-        self.config = self._drawn_without_tree(config) if start.draws else config
+        self.config = dict(self._drawn_without_tree(config) if start.draws else config)  # `discover` adds to it
         self.batches = batches
-        self.checkout = checkout
-        self.start = start
+        super().__init__(self.config, checkout, start)
         self.output: str = self.config["output"]
         self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], start.placed)
         self.strict: bool = self.config["strict"] is not False
+        self.slo = bool(self.config["slo"])
         if start.image:
             places = (self.config["results_dir"], self.config["work_dir"], os.path.dirname(start.placed) or ".")
             show_in_containers([checkout, *places])
@@ -97,6 +101,7 @@ class Flow:
         self.requests = self.table("requests", "parquet")
         self.overview = [self.table("overview", "csv"), self.table("overview", "md")]
         self.targets = self._targets()
+        self.sheets = ["overview", "raw", "stats", *(["compare"] if config["compare"] else []), "problems"]
         self.described = [self.table(table, "csv") for table in (*config["tables"], "problems") if table != "requests"]
         self.kept = Kept(self.tables())
         self.ending = Ending(self.folder, self.config, start.placed, not start.environments)
@@ -105,7 +110,7 @@ class Flow:
         """The configuration of a start that draws: where there is no tree, of an empty one in a temporary folder."""
         if os.path.exists(config["results_dir"]):
             return config
-        print(f"evalscope-summary: {config['results_dir']!r} does not exist; drawn as without runs", file=sys.stderr)
+        tell(f"{config['results_dir']!r} does not exist; drawn as without runs")
         self._temporary = TemporaryDirectory()  # removed with this object
         folder = self._temporary.name
         return {**config, "results_dir": folder, "work_dir": os.path.join(folder, "work")}
@@ -123,6 +128,11 @@ class Flow:
             self.data_package,
         ]
 
+    @property
+    def inventories(self) -> list[str]:
+        """Paths of the inventories of all batches."""
+        return [self.inventory(batch) for batch in self.batches]
+
     def inventory(self, batch: str) -> str:
         """Path of a batch's inventory; the batch may be a wildcard."""
         return str(self.folder.inventory(batch))
@@ -131,9 +141,17 @@ class Flow:
         """Path of a batch's stamp; the batch may be a wildcard."""
         return str(self.folder.stamp(batch))
 
+    def labels(self, batch: str) -> list[str]:
+        """Path of what labels files say about the runs of a batch, if they are wanted; the batch may be a wildcard."""
+        return [str(self.folder.labels(batch))] if self.config["labels_file"] else []
+
     def request_rows(self, batch: str) -> str:
         """Path of the requests of a batch; the batch may be a wildcard."""
         return str(self.folder.outputs / "requests" / f"{batch}.parquet")
+
+    def within_slo(self, batch: str) -> str:
+        """Path of what the requests of a batch kept of `slo`; the batch may be a wildcard."""
+        return str(self.folder.outputs / "slo" / f"{batch}.json")
 
     def pack(self, name: str) -> str:
         """Path of something of a batch in the storage that jobs share instead of files; the name may hold wildcards.
@@ -164,76 +182,6 @@ class Flow:
         """Path of a rule's log; the name may hold wildcards."""
         return str(self.folder.outputs / "logs" / f"{name}.log")
 
-    def environment(self, name: str) -> str:
-        """The conda environment of a kind of rule: `runs` reads runs, `tables` and `exports` make tables of tables."""
-        return literal(os.path.join(self.checkout, "envs", f"{name}.yaml"))
-
-    def program(self, name: str) -> Callable[..., str]:
-        """The beginning of a rule's command, for its `params`.
-
-        It is run by the interpreter that runs Snakemake, as `python` may be another one where its environment was
-        not activated. Where that and the checkout lie must not count as a change: Snakemake (9.27) compares the text of
-        `shell:` as it is written, and no parameter that is made from other ones (`input`); comparing any would also
-        import pandas.
-        """
-        python = "python" if self.start.environments else sys.executable
-        command = f"{shlex.quote(python)} {shlex.quote(os.path.join(self.checkout, 'scripts', name))}"
-        return lambda wildcards, input: command
-
-    def command(self, arguments: str, options: str = "") -> str:
-        """A rule's command: what the program says goes to the terminal and into the rule's log.
-
-        Paths may begin with a dash: as arguments they stand after `--`, of options they must follow a `=`.
-        """
-        return f"{{params.program}} {options} -- {arguments} 2>&1 | tee -- {{log:q}} >&2"
-
-    @cached_property
-    def runs(self) -> int:
-        """About how many runs the inventories hold."""
-        return resources.about_runs(self.inventory(batch) for batch in self.batches)
-
-    @property
-    def makes_tables_at_once(self) -> bool:
-        """Whether tables are made where Snakemake runs, even if it has a cluster."""
-        return resources.are_few(self.runs)
-
-    @property
-    def table_retries(self) -> int | None:
-        """None: those of the profile. Trying again is for more memory and time, which only a scheduler gives."""
-        return 0 if self.makes_tables_at_once else None
-
-    @property
-    def batch_resources(self) -> Mapping[str, Callable[..., int]]:
-        """MB and minutes that the job of one batch asks for; the names of the arguments are Snakemake's.
-
-        An importing workflow that replaces one of them takes the other from here (docs/workflows.md).
-        """
-        return {
-            "mem_mb": lambda wildcards, input, attempt: resources.batch_memory(input[0], attempt),
-            "runtime": lambda wildcards, input, attempt: resources.batch_minutes(input[0], attempt),
-        }
-
-    @property
-    def packed_resources(self) -> Mapping[str, Callable[..., int]]:
-        """As `batch_resources`, for the job that reads a batch elsewhere; that job itself has no inventory."""
-
-        def of_batch(needs: Callable[[str, int], int]) -> Callable[..., int]:
-            def needed(wildcards: Any, attempt: int) -> int:
-                inventory = self.inventory(wildcards.scatteritem)
-                return needs(inventory, attempt) if os.path.exists(inventory) else 0
-
-            return needed
-
-        return {"mem_mb": of_batch(resources.batch_memory), "runtime": of_batch(resources.batch_minutes)}
-
-    @property
-    def table_resources(self) -> Mapping[str, Callable[..., int]]:
-        """MB and minutes that the job of one table asks for."""
-        return {
-            "mem_mb": lambda wildcards, attempt: resources.table_memory(self.runs, self.config, attempt),
-            "runtime": lambda wildcards, attempt: resources.table_minutes(self.runs, attempt),
-        }
-
     def discover(self) -> None:
         """Find the runs, and write the inventories and settings that changed.
 
@@ -242,31 +190,54 @@ class Flow:
             EmptyTree: there is no run in it, although there were runs before.
             InUse: another start uses what this one would have to change.
             ConflictingUse: another use of the workflow in this process wants other contents.
+            WrongLabels: a labels file can't be used.
+            WrongConfiguration: a label is named that there is not.
         """
+        if not self.start.imported:  # else a file that others left open would lose what they wrote last
+            garbage.pass_over_what_is_there()
         if not self.start.finds_runs:
             return
         last_words.listen()
         check_command()
         progress.choose(self.start.quiet)
         config = self.config
-        tree = trees.found(config)
+        tree = trees.found(config, (*self.tables(), self.ending.status))
         if not tree.sources:
             trees.check_empty(tree, config, self.folder, self._chained())
+        labels = trees.labels_in(tree, config)
+        config["labels"] = list(labels.names)
+        if not self.start.draws:
+            settings.check_labels(config)
         found = inventories(place(config["results_dir"], config["work_dir"]), tree, config, len(self.batches))
         wanted = [inventory.dump() for inventory in found]
         runs = digest_of(hashlib.sha256(content).digest() for content in wanted)
         contents = {self.folder.inventory(batch): data for batch, data in zip(self.batches, wanted, strict=True)}
         with locks.alone(Path(config["work_dir"])):
-            self._write(contents | self.folder.left_out(tree), runs)
+            self._write(contents | self.folder.left_out(tree), self._labels(labels, found), runs)
         if not self.start.dry and not self.start.draws:
             older.say_at_the_end(self.tables(), self.folder.outputs)
 
-    def _write(self, contents: dict[Path, bytes], runs: str) -> None:
-        """Write what changed where nobody else is at work, and keep others from changing it."""
+    def _labels(self, labels: FolderLabels, found: Sequence[Inventory]) -> dict[Path, bytes]:
+        """What the files of labels should hold; none where there is no `labels_file`."""
+        if not self.config["labels_file"]:
+            return {}
+        return {
+            self.folder.labels(batch): labels.about(map(storable, inventory.sources)).dump()
+            for batch, inventory in zip(self.batches, found, strict=True)
+        }
+
+    def _write(self, contents: dict[Path, bytes], labels: dict[Path, bytes], runs: str) -> None:
+        """Write what changed where nobody else is at work, and keep others from changing it.
+
+        Args:
+            contents: of the inventories, and what is left out.
+            labels: what is said about the runs of each batch.
+            runs: digest of the inventories.
+        """
         tree, outputs = locks.Shared.of(self.folder.path), locks.Shared.of(self.folder.outputs)
         may_write = {folder: folder.claim() for folder in (tree, outputs)}
-        rules = self._rule_settings(runs, may_write[outputs])
-        wanted = {tree: contents, outputs: rules}
+        rules = self._rule_settings(runs, labels, may_write[outputs])
+        wanted = {tree: contents, outputs: labels | rules}
         try:
             in_use = [files for folder, files in wanted.items() if not may_write[folder] and differ(files)]
             if in_use:
@@ -276,7 +247,8 @@ class Flow:
                 if may_write[tree] and not self.start.dry:
                     stamps = [self.stamp(batch) for batch in self.batches]
                     requests = [self.request_rows(batch) for batch in self.batches]
-                    forget_unfinished({*map(str, self.tables()), *stamps, *requests, self.strict_stamp})
+                    within = map(self.within_slo, self.batches)
+                    forget_unfinished({*map(str, self.tables()), *stamps, *requests, *within, self.strict_stamp})
             mine = [files for folder, files in wanted.items() if may_write[folder]]
             if mine:
                 self.folder.update(dict(ChainMap(*mine)), self.kept.existing())
@@ -292,18 +264,19 @@ class Flow:
     def _check_usable(self, in_use: Sequence[Mapping[Path, bytes]]) -> None:
         """A dry run looks at what another start works with; anything else would make wrong tables of it."""
         if self.start.dry and all(path.exists() for files in in_use for path in files):
-            print("evalscope-summary: another run is under way here; using the runs that it found", file=sys.stderr)
+            tell("another run is under way here; using the runs that it found")
             return
         raise locks.InUse(
             f"another run is under way that uses {next(iter(in_use[0])).parent}, and it found other runs or has other"
             " settings: wait until it has ended, and start again"
         )
 
-    def _rule_settings(self, runs: str, may_write: bool) -> dict[Path, bytes]:
+    def _rule_settings(self, runs: str, labels: Mapping[Path, bytes], may_write: bool) -> dict[Path, bytes]:
         """What the settings of all rules should hold.
 
         Args:
             runs: digest of the inventories.
+            labels: what is said about the runs of each batch.
             may_write: whether nobody makes these tables now.
         """
         wanted = {}
@@ -311,6 +284,8 @@ class Flow:
             content = {key: self.config[key] for key in keys} | {"program": of_program(f"{rule}.py")}
             if rule == "merge":
                 content["tree"] = self.folder.path.name
+                if labels:
+                    content["labels_of_runs"] = digest_of(hashlib.sha256(data).digest() for data in labels.values())
             again = self._again(rule, content, runs, may_write)
             wanted[self.folder.settings(rule)] = _dumped(content | again)
         return wanted
@@ -327,10 +302,7 @@ class Flow:
             return {}
         other = [table for table in self._chained(rule) if not made.is_still(table)]
         for table in other if may_write else ():
-            print(
-                f"evalscope-summary: {table} is not the one that was made here (edited, or replaced): it is made again",
-                file=sys.stderr,
-            )
+            tell(f"{table} is not the one that was made here (edited, or replaced): it is made again")
         before = {key: value for key, value in made.settings.items() if key != AGAIN}
         if other or before != wanted or (rule == "merge" and made.runs != runs):
             return {AGAIN: hashlib.sha256(made.note + runs.encode()).hexdigest()[:16]}
@@ -367,8 +339,3 @@ class Flow:
 
 def _dumped(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, sort_keys=True, indent=2).encode()
-
-
-def literal(text: str) -> str:
-    """A text that Snakemake takes literally."""
-    return text.replace("{", "{{").replace("}", "}}")

@@ -61,6 +61,9 @@ RETOKENIZED = "total_output_tokens_retokenized"
 TRACE = "trace"
 """The rate of a trace that is replayed."""
 
+_MADE_UP = re.compile(r"(?:sglang|vllm|lmdeploy|trt|gserver|truss)[a-z-]*_[0-9]{4}_([0-9]{1,12})_.+\.jsonl")
+"""The names that it makes up: backend, date without the year, number of prompts, lengths or data set."""
+
 _ENOUGH = 0.9  # share of the tokens that is in the replies: less can't come from another tokenizer's counting alone
 _NUMBERS = ("completed", "mean_e2e_latency_ms", "total_output_tokens", RETOKENIZED)
 _KEYS = frozenset({"dataset_name", "sharegpt_output_len", "random_range_ratio", *_NUMBERS})
@@ -75,7 +78,7 @@ class Sglang(ResultFiles):
     arguments_file = "result file"
     rows_file = "the arrays that `--output-details` adds to a line"
     marks = re.compile(rb'"sharegpt_output_len"\s*:')
-    names = re.compile(r"(?:sglang|vllm|lmdeploy|trt|gserver|truss)[a-z-]*_[0-9]{4}_[0-9]+_.+\.jsonl")
+    names = _MADE_UP
     workload_arguments = MappingProxyType({TRACE: "false: whether a trace was replayed"})
     differences = (
         Difference(
@@ -120,6 +123,8 @@ class Sglang(ResultFiles):
         common, reported = record.common.values, record.reported.values
         common |= {"stream": True} | _labels(found, checked, self.chosen_name(found.path))
         common |= taken(checked, content, COUNTS)
+        if own := _MADE_UP.fullmatch(checked.file):
+            common["number"] = int(own[1])
         errors = content.get("errors")
         if isinstance(errors, list) and len(errors) >= common.get("succeeded", 0):
             common |= {"number": len(errors), "failed": len(errors) - common.get("succeeded", 0)}
@@ -156,7 +161,7 @@ class Sglang(ResultFiles):
             | {
                 "config": "folders of the file, but those that are only a time",
                 "name": "`tag`, else the file's name, where it is not made up by SGLang",
-                "number": "the length of `errors`",
+                "number": "the length of `errors`, else what stands in a name that SGLang made up",
                 "failed": "the length of `errors` - `completed`",
                 "requests": "`completed` + failed, as far as these are known",
                 "total_throughput": "the key, else (`total_input_tokens` + `total_output_tokens`) / `duration`",

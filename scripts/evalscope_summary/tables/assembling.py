@@ -3,22 +3,32 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .. import labels
 from ..columns import AT_LEAST, BELOW, PERFORMANCE, Column
+from ..folder_labels import NO_LABELS, FolderLabels
 from ..layouts import label_names
 from ..problems import Problem
-from ..record import Part, Record
+from ..record import Part, Record, Values
 from ..selection import within
 from .order import natural
 
 Row = dict[str, Any]
 """Column name → value, None or absent where the cell is empty."""
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
-def assemble(record: Record, settings: Mapping[str, Any]) -> Row:
-    """The row of a record under the settings that apply when tables are made (`layouts.MERGE_SETTINGS`)."""
+
+def assemble(record: Record, settings: Mapping[str, Any], folders: FolderLabels = NO_LABELS) -> Row:
+    """The row of a record under what applies when tables are made.
+
+    Args:
+        record: of a run.
+        settings: `layouts.MERGE_SETTINGS`.
+        folders: what labels files say.
+    """
     row: Row = {}
     recomputed = settings["metrics"] == "recomputed"
     for part in _parts(record, settings):
@@ -29,8 +39,11 @@ def assemble(record: Record, settings: Mapping[str, Any]) -> Row:
     row["prompt_length"] = labels.prompt_length(
         record.prompt_characters, settings["prompt_long_chars"], row.get("config", ""), row.get("dataset_file")
     )
+    run = row.get("run", "")
+    row |= folders.of(run)
     if settings["label_pattern"]:
-        row.update(labels.pattern_labels(settings["label_pattern"], row.get("run", "")))
+        found = labels.pattern_labels(settings["label_pattern"], run)
+        row.update((name, text) for name, text in found.items() if text is not None or name not in row)
     return row
 
 
@@ -85,7 +98,11 @@ class Merged:
 
 
 def entries(
-    records: Iterable[Record], settings: Mapping[str, Any], cells: Callable[[Row], Any] = lambda row: row
+    records: Iterable[Record],
+    settings: Mapping[str, Any],
+    cells: Callable[[Row], Any] = lambda row: row,
+    folders: FolderLabels = NO_LABELS,
+    kept: Mapping[str, Values] = _NONE,
 ) -> Merged:
     """Assemble the rows of some runs, in the order of the records.
 
@@ -93,6 +110,8 @@ def entries(
         records: of these runs.
         settings: `layouts.MERGE_SETTINGS`.
         cells: what to keep of a row.
+        folders: what labels files say.
+        kept: run → its cells of the columns that `slo` adds.
     """
     names = (*label_names(settings), "timestamp", "run", AT_LEAST, BELOW)
     made: list[Entry] = []
@@ -107,7 +126,8 @@ def entries(
             continue
         for part in _parts(record, settings):
             problems += part.problems
-        row = assemble(record, settings)
+        row = assemble(record, settings, folders)
+        row |= kept.get(row.get("run", ""), _NONE)
         own = tuple(row)
         if own not in present:
             present[own] = frozenset(own)

@@ -21,16 +21,18 @@ from .assembling import Entry, Merged
 _CHECKSUM, _NAME, _LENGTH = 8, 64, 8  # digits at the beginning of a file
 
 
-def name_of(inventory: bytes, settings: Mapping[str, Any]) -> bytes:
+def name_of(inventory: bytes, settings: Mapping[str, Any], *more: bytes) -> bytes:
     """What the rows of a batch are told by: 64 hexadecimal digits.
 
     Args:
         inventory: what the batch's inventory holds.
         settings: of rule `merge`, with the digest of its program.
+        more: what else rows depend on: what labels files say about the runs, what rule `slo` found in the batch.
     """
     own = {key: settings[key] for key in (*MERGE_SETTINGS, "columns", "program")}
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode())
-    digest.update(hashlib.sha256(inventory).digest())
+    for content in (inventory, *more):
+        digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest().encode()
 
 

@@ -11,3 +11,7 @@ class TooLarge(Exception):
 
 class PatternMatchesNothing(Exception):
     """A pattern of the configuration matches no run."""
+
+
+class NothingToCompare(Exception):
+    """No run has the value that others are to be compared with."""

@@ -5,14 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from ..columns import Column
-from ..layouts import COUNT, PROBLEM_COLUMNS, TABLES, overview_layout
+from ..comparison import COMPARE_MEASURE
+from ..layouts import COUNT, PROBLEM_COLUMNS, TABLES, compare_layout, overview_layout
 from .csv_lines import csv_header
 
 
-def overview_columns(path: Path, label_pattern: str) -> tuple[Column, ...]:
-    """The columns of an overview that was written as CSV."""
+def overview_columns(path: Path, settings: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns of an overview that was written as CSV.
+
+    Args:
+        path: of the file.
+        settings: `layouts.COLUMN_SETTINGS`.
+    """
     header = csv_header(path)
-    return overview_layout(header[: header.index(COUNT.name)], label_pattern)
+    return overview_layout(header[: header.index(COUNT.name)], settings)
 
 
 def columns_of(path: Path, settings: Mapping[str, Any]) -> tuple[str, tuple[Column, ...]]:
@@ -24,5 +30,8 @@ def columns_of(path: Path, settings: Mapping[str, Any]) -> tuple[str, tuple[Colu
     """
     table = path.stem.rpartition("_")[2]
     if table == "overview":
-        return table, overview_columns(path, settings["label_pattern"])
+        return table, overview_columns(path, settings)
+    if table == "compare":
+        header = csv_header(path)
+        return table, compare_layout(header[: header.index(COMPARE_MEASURE[0].name)], settings)
     return table, PROBLEM_COLUMNS if table == "problems" else TABLES[table](settings)

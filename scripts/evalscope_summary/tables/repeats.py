@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import patterns
-from ..layouts import pattern_columns
+from ..labels import pattern_labels
 from .errors import PatternMatchesNothing
 
 
@@ -35,9 +35,9 @@ def check_patterns(labels: Sequence[Mapping[str, Any]], settings: Mapping[str, A
             f"configuration: 'repeat_pattern' {repeat!r} is found in no run's config or name, such as"
             f" {texts[0]!r:.200}. Mend it, or remove it"
         )
-    added = [column.name for column in pattern_columns(settings["label_pattern"])]
-    if added and labels and not any(own.get(name) is not None for own in labels for name in added):
+    pattern = settings["label_pattern"]
+    if pattern and labels and not any(any(pattern_labels(pattern, own.get("run") or "").values()) for own in labels):
         raise PatternMatchesNothing(
-            f"configuration: 'label_pattern' {settings['label_pattern']!r} matches no run's path, such as"
+            f"configuration: 'label_pattern' {pattern!r} matches no run's path, such as"
             f" {labels[0].get('run')!r:.200}. Mend it, or remove it"
         )

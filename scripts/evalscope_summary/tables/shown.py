@@ -1,14 +1,15 @@
 """An overview as people look at it: which of its columns and rows are shown where there is not room for all."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..columns import Column
+from ..columns import BY_NAME, Column
 from ..languages import say, translated
-from ..layouts import COUNT, OVERVIEW_AVERAGES, OVERVIEW_PERCENTILES, PROBLEM_COUNT, SUCCESS_SHARE
+from ..layouts import COUNT, OVERVIEW_AVERAGES, OVERVIEW_PERCENTILES, OVERVIEW_SLO, PROBLEM_COUNT, SUCCESS_SHARE
 from ..problems import printable
 from ..terminal import shortened, width
 from .csv import read_csv
@@ -17,9 +18,9 @@ from .frame import cells_of
 
 RUNS, SUCCESS = "runs", "success"
 TELLING = (
-    *(RUNS, SUCCESS, "output tok/s", "P99 TTFT (s)", "TTFT (s)", "requests/s", "P99 latency (s)", "latency (s)"),
-    *("TPOT (s)", "P99 TPOT (s)", "ITL (s)", "P99 ITL (s)", "P50 TTFT (s)", "P50 latency (s)", "P50 TPOT (s)"),
-    "P50 ITL (s)",
+    *(RUNS, SUCCESS, *OVERVIEW_SLO.values(), "output tok/s", "P99 TTFT (s)", "TTFT (s)", "requests/s"),
+    *("P99 latency (s)", "latency (s)", "TPOT (s)", "P99 TPOT (s)", "ITL (s)", "P99 ITL (s)", "P50 TTFT (s)"),
+    *("P50 latency (s)", "P50 TPOT (s)", "P50 ITL (s)"),
 )
 """The metrics of an overview, the most telling ones first."""
 
@@ -27,6 +28,7 @@ _ROWS = 20  # on a terminal
 _GAP = 2  # between two columns there
 _NARROWEST = 12  # a label is shortened to so many characters at most,
 _CONFIG = 18  # and `config`, which tells groups apart, to so many
+_BEGINNING = 5  # characters that stay of what all labels begin with
 _LABELS = 0.45  # part of the width that labels may take
 _SPREAD_FROM = 120  # columns of a terminal on which there is room for standard deviations
 
@@ -52,17 +54,24 @@ def metric_texts(table: pd.DataFrame, spread: bool) -> dict[str, list[str]]:
     shares = cells_of(table[SUCCESS_SHARE.name])
     found = {
         RUNS: [str(count) for count in cells_of(table[COUNT.name])],
-        SUCCESS: ["" if share is None else f"{short(100 * share)} %" for share in shares],
+        SUCCESS: [_percent(share) for share in shares],
     }
-    for name, heading in OVERVIEW_AVERAGES.items():
+    for name, heading in {**OVERVIEW_AVERAGES, **OVERVIEW_SLO}.items():
+        if f"{name}_avg" not in table:
+            continue
+        text = _percent if BY_NAME[name].unit == "" else short
         pairs = zip(cells_of(table[f"{name}_avg"]), cells_of(table[f"{name}_std"]), strict=True)
         found[heading] = [
-            short(average) + (f" ± {short(deviation)}" if spread and deviation is not None else "")
+            text(average) + (f" ± {text(deviation)}" if spread and deviation is not None else "")
             for average, deviation in pairs
         ]
     for name, heading in OVERVIEW_PERCENTILES.items():
         found[heading] = [short(value) for value in cells_of(table[f"{name}_avg"])]
-    return {name: found[name] for name in TELLING if name in (RUNS, SUCCESS) or any(found[name])}
+    return {name: found[name] for name in TELLING if name in (RUNS, SUCCESS) or any(found.get(name, ()))}
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{short(100 * share)} %"
 
 
 def short(value: float | None) -> str:
@@ -85,9 +94,15 @@ def worth_a_look(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[keys.sort_values(["right", "few"], kind="stable").index]
 
 
-def on_a_terminal(path: Path, label_pattern: str, columns: int) -> str:
-    """The first groups of an overview that was written as CSV, in so many columns of a terminal."""
-    layout = overview_columns(path, label_pattern)
+def on_a_terminal(path: Path, settings: Mapping[str, Any], columns: int) -> str:
+    """The first groups of an overview that was written as CSV, in so many columns of a terminal.
+
+    Args:
+        path: of the file.
+        settings: `layouts.COLUMN_SETTINGS`.
+        columns: of the terminal.
+    """
+    layout = overview_columns(path, settings)
     table = worth_a_look(read_csv(path, layout))
     some = table.head(_ROWS)
     labels = {name: [on_a_line(value) for value in cells_of(some[name])] for name in label_names_of(layout)}
@@ -125,10 +140,28 @@ def _fitted(labels: dict[str, list[str]], metrics: dict[str, list[str]], columns
     for name in chosen:  # what is left over
         widths[name] += max(0, min(room, needs[name] - widths[name]))
         room = columns - _total(list(widths.values()))
-    rows = zip(*((labels | metrics)[name] for name in widths), strict=True)
+    texts = {name: shortened_apart(cells, widths.get(name, 0)) for name, cells in labels.items()}
+    rows = zip(*((texts | metrics)[name] for name in widths), strict=True)
     header, rule = [_heading(name) for name in widths], ["-" * size for size in widths.values()]
     lines = [_line(row, widths, labels) for row in (header, rule, *rows)]
     return lines, len(labels) + len(metrics) - len(widths)
+
+
+def shortened_apart(cells: Sequence[str], size: int) -> list[str]:
+    """Labels that take at most so many columns, without their middle; if they would be the same then, rather without
+    most of what they all begin with.
+
+    >>> shortened_apart(["evalscope-0.14.0/p4_n20_short", "evalscope-1.12.0/p4_n20_short"], 18)
+    ['evals…0.1…20_short', 'evals…1.1…20_short']
+    """
+    made = [shortened(cell, size) for cell in cells]
+    if len(set(made)) == len(set(cells)):
+        return made
+    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(min(cells), max(cells), strict=False)))
+    apart = [
+        shortened(f"{cell[:_BEGINNING]}…{cell[common:]}" if common > _BEGINNING + 1 else cell, size) for cell in cells
+    ]
+    return apart if len(set(apart)) > len(set(made)) else made
 
 
 def _heading(name: str) -> str:

@@ -16,7 +16,7 @@ from ..keys import finish, value_at
 from ..releases import release
 from ..requests import Requests
 from ..result_files import Document, NoRequests, ResultFiles, beginning
-from . import summary
+from . import genai_perf, summary
 
 NEWEST_SCHEMA = "1.4"
 """The newest `schema_version` that is known (0.12.0, 0.13.0); none in 0.2.0, then 1.0."""
@@ -39,8 +39,10 @@ class Aiperf(ResultFiles):
     endings = (".json", ROWS_ENDING)
     arguments_file = "result file"
     rows_file = "`profile_export.jsonl`"
-    marks = re.compile(rb'"request_count"\s*:\s*\{\s*"unit"\s*:\s*"requests"')
-    names = re.compile(r"profile_export_aiperf\.json")
+    marks = re.compile(
+        rb'"request_(?:count"\s*:\s*\{\s*"unit"\s*:\s*"requests|throughput"\s*:\s*\{\s*"unit"\s*:\s*"requests/sec)"'
+    )
+    names = re.compile(r"profile_export_(?:aiperf|genai_perf)\.json")
     workload_arguments = MappingProxyType(summary.ARGUMENTS)
     differences = (
         Difference(
@@ -72,6 +74,12 @@ class Aiperf(ResultFiles):
             " linear, too",
             "0.2.0, 0.9.0, 0.13.0; recomputed",
         ),
+        Difference(
+            "genai-perf",
+            "its predecessor, a tool of its own in the tables; its `inter_token_latency` is TPOT too. It has no time,"
+            " no release, no failures, and request rows without counts of tokens, which are not read",
+            "source and exporter of 0.0.16; source of 0.0.8",
+        ),
         Difference("aborted runs", "cancelled ones have a summary of what came until then: `incomplete`", "source"),
     )
 
@@ -95,7 +103,7 @@ class Aiperf(ResultFiles):
 
     def is_run(self, content: Mapping[str, Any]) -> bool:
         """Whether it has the keys that stand in all releases."""
-        return (
+        return genai_perf.is_run(content) or (
             "was_cancelled" in content
             and isinstance(content.get("input_config"), dict)
             and all(isinstance(content.get(key), dict) for key in ("request_count", "request_throughput"))
@@ -146,6 +154,8 @@ class Aiperf(ResultFiles):
         common |= ({"name": name} if name else {}) | summary.labels(content, checked, found.path, name)
         common |= summary.counts(content, checked)
         reported |= summary.metrics(content, checked, common)
+        if genai_perf.is_run(content):
+            common["tool"] = genai_perf.NAME
         record.arguments = summary.arguments(content)
         add_version(record, content, checked)
         if "filled" in wanted:

@@ -8,6 +8,7 @@ from ...columns import BY_NAME, PERCENTILE_COLUMNS
 from ...record import Values
 from ..cells import Checked, file_name, is_type
 from ..keys import Key, Keys, config_of, digest_of, taken, value_at
+from . import genai_perf
 
 METRICS = {
     "output_throughput": "output_token_throughput",
@@ -90,6 +91,8 @@ def given(content: Mapping[str, Any]) -> dict[str, Any]:
     config = content.get("input_config")
     if not isinstance(config, dict):
         return {}
+    if genai_perf.is_run(content):
+        return genai_perf.given(config)
     load, data = config.get("loadgen"), config.get("input")
     phases, datasets = config.get("phases"), config.get("datasets")
     if isinstance(phases, list):
@@ -109,7 +112,7 @@ def _first(content: Any, paths: tuple[str, ...]) -> Any:
 
 def is_input_only(content: Mapping[str, Any]) -> bool:
     """Whether its endpoint generates nothing."""
-    kind = str(value_at(content, "input_config.endpoint.type"))
+    kind = str(value_at(given(content), "endpoint.type"))
     return "embedding" in kind or "rank" in kind
 
 
@@ -169,11 +172,14 @@ def _length(value: Any) -> tuple[Any, Any] | None:
 
 
 def counts(content: Mapping[str, Any], checked: Checked) -> Values:
-    """The counts of requests: `request_count` is of those that succeeded, and that of failed ones is absent if none."""
+    """The counts of requests: `request_count` is of those that succeeded, and that of failed ones is absent if none;
+    genai-perf counted no failures, and up to 0.0.8 nothing."""
     succeeded = _average(content, checked, "request_count", "succeeded")
-    failed = _average(content, checked, "error_request_count", "failed") or 0
     if succeeded is None:
         return {}
+    if genai_perf.is_run(content):
+        return {"succeeded": succeeded, "requests": succeeded}
+    failed = _average(content, checked, "error_request_count", "failed") or 0
     return {"succeeded": succeeded, "failed": failed, "requests": succeeded + failed}
 
 
