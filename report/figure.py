@@ -1,24 +1,25 @@
 """Draw one chart of the page, in its first view, as SVG or PNG. Run by rule `figure`."""
 
-import datetime
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vl_convert
-from evalscope_report.charts import CHARTS, CONFIG, LIMITS, LINEAR, REPEATED, Spec, fill
+from evalscope_report.charts import FIGURES, LIMITS, LOG, Chart, Spec, charts
+from evalscope_report.comparing import AT_ONCE, SERIES, chosen, names, words
 from evalscope_report.content import Content, content, run_logged
+from evalscope_report.looks import CONFIG, LIGHT, SHAPES, STROKES
 from evalscope_summary.jsonfile import write_atomically
 
 if TYPE_CHECKING:
     snakemake: Any  # Snakemake puts it here
 
-TEXT_COLOUR = "#1b1f24"
 Row = dict[str, Any]
 
 
-class Runs:
-    """The table of runs by column and row, and the words for its columns.
+class View:
+    """The first view of the tables: which runs are in colour, what they are called, and their rows for any chart.
 
     Args:
         data: of `content.content`.
@@ -30,7 +31,28 @@ class Runs:
         table = data["tables"]["raw"]
         self.columns = {column["name"]: column for column in table["columns"]}
         self._cells = dict(zip(self.columns, table["data"], strict=True))
-        self.rows = range(len(data["groups"]))
+        self.labels = {label["name"]: self._cells[label["name"]] for label in data["labels"]}
+        self.by, self.dash = data["first"]["by"], data["first"]["dash"]
+        every = range(len(data["groups"]))
+        own = self.labels[self.by]
+        self.keys = chosen(every, own)
+        self.names = self._names(self.by, self.keys)
+        lines = self.labels[SERIES]
+        self._line_names = dict(
+            zip(
+                shown := sorted({lines["rows"][row] for row in every if own["rows"][row] in set(self.keys)}),
+                self._names(SERIES, shown),
+                strict=True,
+            )
+        )
+        self.runs = [row for row in every if own["rows"][row] in set(self.keys)]
+        self.others = [row for row in every if own["rows"][row] not in set(self.keys)]
+
+    def _names(self, by: str, keys: Sequence[int]) -> list[str]:
+        first_run: dict[int, int] = {}
+        for row, key in enumerate(self.labels[by]["rows"]):
+            first_run.setdefault(key, row)
+        return names(keys, first_run, self.labels, by, self.words["empty"])
 
     def cell(self, name: str, row: int) -> Any:
         """A cell, None if it is empty."""
@@ -39,182 +61,39 @@ class Runs:
             return cells["values"][cells["rows"][row]]
         return cells and cells[row]
 
-    def first(self, *names: str) -> str:
-        """The first of some columns that has a value, else the first."""
-        return next((name for name in names if self._cells[name]), names[0])
-
     def title(self, name: str) -> str:
         """What an axis calls a column."""
         column = self.columns[name]
         return str(column["en"]).split(";")[0] + (f", {column['unit']}" if column["unit"] else "")
 
-    def sides(self, row: int) -> list[int]:
-        """Per break, whether a run is certainly from before (-1) or since then (1)."""
-        sides: list[int] = self.data["windows"][self.data["window"][row]]["sides"]
-        return sides
-
-    def row(self, row: int, **more: Any) -> Row:
-        """What all charts know of a run."""
-        group = self.data["groups"][row]
-        parallel, rate = self.cell("parallel", row), self.cell("rate", row)
-        labels = {name: _short(self.cell(name, row) or self.words["empty"]) for name in ("config", "model")}
-        return {
-            "group": group,
-            "series": self.data["series"][group],
-            "level": rate if parallel is None else parallel,
-            "levelText": ""
-            if parallel is None and rate is None
-            else f"{rate:g}/s"
-            if parallel is None
-            else str(parallel),
-            "colour": labels["config"],
+    def row(self, row: int, chart: Chart) -> Row:
+        """What a chart knows of a run."""
+        group, key = self.data["groups"][row], self.labels[self.by]["rows"][row]
+        line = self.labels[SERIES]["rows"][row]
+        made = {
+            "row": row,
+            "key": self.names[self.keys.index(key)] if key in self.keys else None,
+            "dash": words(self.cell(self.dash, row)) or self.words["empty"] if self.dash else "",
             "facet": "",
-            "release": self.data["windows"][self.data["window"][row]]["label"],
-            "workload": "",
-            "run": self.cell("run", row),
-            **labels,
-            **more,
+            "series": line,
+            "group": group,
+            "name": self._line_names.get(line, ""),
+            "level": self.cell("level", row),
+            "load": self.cell("load", row),
+            **{field: self.cell(name, row) for field, name in chart["fields"].items()},
         }
+        if "sides" in chart:
+            breaks = self.columns[chart["fields"]["y"]]["breaks"]
+            sides = self.data["windows"][self.data["window"][row]]["sides"]
+            made |= {"breaks": [-1, *breaks], "sides": [None, *(sides[i] or None for i in breaks)]}
+        return made
 
-
-def _short(text: str, most: int = 72) -> str:
-    return text if len(text) <= most else f"{text[: most // 2]}…{text[1 - most // 2 :]}"
-
-
-def _crossed(runs: Runs, x: str, y: str) -> Iterator[Row]:
-    for row in runs.rows:
-        values = {"x": runs.cell(x, row), "y": runs.cell(y, row)}
-        if None not in values.values():
-            yield runs.row(row, **values)
-
-
-Drawn = tuple[list[Row], list[Row], dict[str, Any]]
-"""Rows, marks, and words of a specification."""
-
-
-def load_curves(runs: Runs) -> Drawn:
-    """A metric against the load."""
-    x, y = runs.first("parallel", "rate"), runs.first("output_throughput", "latency")
-    return list(_crossed(runs, x, y)), [], {"xTitle": runs.title(x), "yTitle": runs.title(y), "xStep": x == "parallel"}
-
-
-def latency_throughput(runs: Runs) -> Drawn:
-    """Latency against throughput."""
-    x, y = "output_throughput", "latency"
-    return list(_crossed(runs, x, y)), [], {"xTitle": runs.title(x), "yTitle": runs.title(y)}
-
-
-def percentile_profile(runs: Runs) -> Drawn:
-    """Percentiles of TTFT (of latency, if nothing was streamed) of the first groups."""
-    family = runs.columns[runs.first("50p_ttft_", "50p_latency_")]["family"]
-    columns = [c for c in runs.columns.values() if c["family"] == family and 10 <= (c["percent"] or 0) <= 99]
-    members: dict[int, list[int]] = {}
-    for row in runs.rows:
-        members.setdefault(runs.data["groups"][row], []).append(row)
-    rows = []
-    for _, own in sorted(members.items())[: LIMITS["groups"]]:
-        known = runs.row(own[0])
-        known["colour"] = f"{known['config']} · {known['levelText']}"
-        for column in columns:
-            values = [value for row in own if (value := runs.cell(column["name"], row)) is not None]
-            if values:
-                rows.append(known | {"x": column["percent"], "y": sum(values) / len(values), "runs": len(values)})
-    title = runs.title(columns[0]["name"]).partition(" of the ")[2]
-    return rows, [], {"xTitle": runs.words["percentile"], "yTitle": title, "colourTitle": runs.words["group"]}
-
-
-def over_time(runs: Runs) -> Drawn:
-    """A metric by the time of the run, with marks where a release changed its definition."""
-    metric = runs.first("ttft", "latency")
-    breaks = runs.columns[metric]["breaks"]
-    timed = [
-        (_milliseconds(runs.cell("timestamp", row)), row)
-        for row in runs.rows
-        if runs.cell("timestamp", row) and runs.cell(metric, row) is not None
-    ]
-    timed.sort()
-    rows, marks = [], {}
-    known: dict[int, dict[int, int]] = {}  # group → break → on which side of it its last run lies
-    ever_before: set[int] = set()
-    eras: dict[int, int] = {}
-    marked: set[int] = set()
-    for time, row in timed:
-        group, sides = runs.data["groups"][row], runs.sides(row)
-        own = known.setdefault(group, {})
-        changed = [i for i in breaks if sides[i] and own.get(i, sides[i]) != sides[i]]
-        eras[group] = eras.get(group, 0) + bool(changed)
-        fresh = [i for i in breaks if sides[i] == 1 and i in ever_before and i not in marked]
-        marked.update(fresh)
-        for i in sorted({*fresh, *(i for i in changed if sides[i] == 1)}):
-            marks[i, time] = {"time": time, "config": runs.cell("config", row), **runs.data["breaks"][i]}
-        own |= {i: sides[i] for i in breaks if sides[i]}
-        ever_before.update(i for i in breaks if sides[i] == -1)
-        rows.append(runs.row(row, time=time, y=runs.cell(metric, row), era=eras[group]))
-    return rows, _labelled(list(marks.values())), {"xTitle": runs.words["time"], "yTitle": runs.title(metric)}
-
-
-def _labelled(marks: list[Row]) -> list[Row]:
-    """Marks with what is written beside them: each release once, in four lines so that neighbours don't overlap."""
-    marks.sort(key=lambda mark: mark["time"])
-    of_time: dict[int, list[str]] = {}
-    seen: set[str] = set()
-    for mark in marks:
-        mark |= {"label": "", "line": 0, "change": mark["en"]}
-        if mark["release"] not in seen:
-            of_time.setdefault(mark["time"], []).append(mark["release"])
-            seen.add(mark["release"])
-    for number, (time, releases) in enumerate(of_time.items()):
-        first = next(mark for mark in marks if mark["time"] == time)
-        first |= {"label": ", ".join(releases), "line": number % 4 * 13}
-    return marks
-
-
-def _milliseconds(timestamp: str) -> int:
-    clock = datetime.datetime.strptime(timestamp, "%Y%m%d_%H%M%S").replace(tzinfo=datetime.UTC)
-    return int(clock.timestamp() * 1000)
-
-
-def repeatability(runs: Runs) -> Drawn:
-    """The coefficients of variation of the main metrics."""
-    rows = [
-        runs.row(row, metric=runs.columns[metric]["en"], y=runs.cell(metric, row))
-        for metric in REPEATED
-        for row in runs.rows
-        if runs.cell(metric, row) is not None
-    ]
-    sizes: dict[tuple[int, str], int] = {}
-    for row in rows:
-        sizes[row["group"], row["metric"]] = sizes.get((row["group"], row["metric"]), 0) + 1
-    return (
-        [row for row in rows if sizes[row["group"], row["metric"]] > 1],
-        [],
-        {"xTitle": runs.words["cv"], "yTitle": ""},
-    )
-
-
-def gpu_memory(runs: Runs) -> Drawn:
-    """Peak GPU memory against the load."""
-    x, y = runs.first("parallel", "rate"), "avg_gpu_memory"
-    rows = [
-        runs.row(row, **values)
-        for row in runs.rows
-        if None
-        not in (
-            values := {
-                "x": runs.cell(x, row),
-                "y": runs.cell(y, row),
-                "low": runs.cell("min_gpu_memory", row),
-                "high": runs.cell("max_gpu_memory", row),
-            }
-        ).values()
-    ]
-    return rows, [], {"xTitle": runs.title(x), "yTitle": runs.title(y), "xStep": x == "parallel"}
-
-
-FIGURES: dict[str, Callable[[Runs], Drawn]] = {
-    function.__name__: function
-    for function in (load_curves, latency_throughput, percentile_profile, over_time, repeatability, gpu_memory)
-}
+    def rows(self, chart: Chart) -> tuple[list[Row], list[Row]]:
+        """The rows of a chart of runs: those in colour, and the others."""
+        at = self.data["first"]["at"] if "at" in chart else None
+        parts = ([row for row in part if at in (None, self.cell("load", row))] for part in (self.runs, self.others))
+        shown, others = ([self.row(row, chart) for row in part] for part in parts)
+        return shown, others[: LIMITS["others"]]
 
 
 def specification(data: Content, name: str) -> Spec:
@@ -222,49 +101,62 @@ def specification(data: Content, name: str) -> Spec:
 
     Args:
         data: of `content.content`.
-        name: one of `FIGURES`.
+        name: one of `charts.FIGURES`.
     """
-    runs = Runs(data)
-    rows, marks, words = FIGURES[name](runs)
     config = CONFIG | {"background": "white", "font": "Noto Sans, Noto Sans CJK SC, DejaVu Sans, sans-serif"}
-    if not rows:
-        text = {"value": runs.words["nothing"].replace(" that passes the filters", "")}
-        return {
-            "data": {"values": [{}]},
-            "mark": {"type": "text", "fontSize": 14, "color": TEXT_COLOUR},
-            "encoding": {"text": text},
-            "width": 640,
-            "height": 120,
-            "config": config,
-        }
-    drawn_groups = len({row["group"] for row in rows})
-    present = list(dict.fromkeys(row["colour"] for row in rows))
-    everywhere = [_short(runs.cell("config", row) or runs.words["empty"]) for row in runs.rows]
-    colours = list(dict.fromkeys([*everywhere, *present])) if "colourTitle" not in words else present
-    words = {
-        **{word: text for word, text in runs.words.items() if isinstance(text, str)},
-        "xScale": LINEAR,
-        "yScale": LINEAR,
-        "xStep": 0,
-        "colourTitle": runs.words["config"],
-        "colourScale": {"domain": colours, "scheme": "tableau20" if len(colours) > 10 else "tableau10"},
-        "legend": {"orient": "bottom", "columns": 2, "values": present[: LIMITS["colours"]], "labelLimit": 420},
-        "size": 30,
-        "opacity": 0.75,
-        "beside": {"field": "levelText"} if drawn_groups <= LIMITS["labelled"] else {"value": ""},
-        "labelLimit": 300,
-        "ink": TEXT_COLOUR,
-        **words,
-    }
-    filled = fill(CHARTS[name], words)
-    return {
-        **filled,
-        "layer": [layer for layer in filled["layer"] if marks or layer.get("data") != {"name": "marks"}],
-        "datasets": {"rows": rows, "marks": marks},
-        "width": 900,
-        "height": 400 if name != "repeatability" else 220,
-        "config": config,
-    }
+    chart = charts(data).get(name)
+    view = View(data)
+    rows, others = view.rows(chart) if chart else ([], [])
+    if not chart or not rows:
+        text = {"value": view.words["nothing"]}
+        values = {"values": [{}]}
+        return {"data": values, "mark": "text", "encoding": {"text": text}, "config": config, "width": 900}
+    spec = copy.deepcopy(chart["spec"])
+    encoding = spec["encoding"]
+    titles = {axis: view.title(chart["fields"][axis]) for axis in ("x", "y") if axis in chart["fields"]}
+    if name == "percentile_profile":
+        titles = _profile(view, chart)
+    elif name in ("over_time", "repeatability"):
+        titles["x"] = view.words["time" if name == "over_time" else "cv"]
+    for axis, title in titles.items():
+        encoding[axis] |= {"title": title}
+    for axis, logarithmic in chart["logs"].items():
+        if logarithmic:
+            encoding[axis] |= {"scale": LOG}
+            next(one for one in spec["params"] if one["name"] == f"log{axis.upper()}")["value"] = True
+    label = next(label for label in data["labels"] if label["name"] == view.by)
+    places = places_of(view.keys, len(view.labels[view.by]["values"]))
+    longest = max(map(len, view.names))
+    domain = {"domain": view.names, "range": [LIGHT[place % len(LIGHT)] for place in places]}
+    legend = {"orient": "bottom", "columns": max(1, 120 // (longest + 4))}
+    encoding["color"] |= {"title": label["en"], "scale": domain, "legend": legend}
+    shapes = {"domain": view.names, "range": [SHAPES[place % len(SHAPES)] for place in places]}
+    dashes = sorted({row["dash"] for row in rows})
+    for layer in spec["layer"]:
+        own = layer["encoding"]
+        if "shape" in own:
+            own["shape"] |= {"title": label["en"], "scale": shapes}
+        if "strokeDash" in own and view.dash:
+            strokes = {"domain": dashes, "range": [STROKES[i % len(STROKES)] for i in range(len(dashes))]}
+            own["strokeDash"] |= {"title": view.dash, "scale": strokes}
+        elif "strokeDash" in own:
+            del own["strokeDash"]
+    breaks = [one | {"change": one["en"]} for one in data["breaks"]]
+    height = 220 if name == "repeatability" else 400
+    datasets = {"runs": rows, "others": others, "breaks": breaks}
+    return spec | {"datasets": datasets, "width": 900, "height": height, "config": config}
+
+
+def places_of(keys: Sequence[int], values: int) -> list[int]:
+    """Of each value in colour, the place of its colour and shape: its own in the label, if all its values have one, so
+    that a filter doesn't change them; else that among those shown."""
+    return list(keys) if values <= AT_ONCE else list(range(len(keys)))
+
+
+def _profile(view: View, chart: Chart) -> dict[str, str]:
+    measured = view.title(chart["fields"]["p50"]).partition(" of the ")[2]
+    at = view.data["first"]["at"]
+    return {"x": view.words["percentile"], "y": f"{measured} ({view.words['level']} {at})" if at else measured}
 
 
 def write_figure(raw: Path, problems: Path, settings: Path, name: str, output: Path) -> None:
@@ -274,7 +166,7 @@ def write_figure(raw: Path, problems: Path, settings: Path, name: str, output: P
         raw: `summary_raw.csv`.
         problems: `summary_problems.csv`.
         settings: see `content.content`.
-        name: one of `FIGURES`.
+        name: one of `charts.FIGURES`.
         output: the picture.
     """
     spec = specification(content(raw, None, problems, settings), name)

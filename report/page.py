@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vl_convert
-from evalscope_report.charts import CHARTS, CONFIG, LIMITS, LINEAR, LOG, REPEATED
+from evalscope_report.charts import LIMITS, LINEAR, LOG, charts
+from evalscope_report.comparing import AT_ONCE
 from evalscope_report.content import HERE, Content, content, dump, run_logged
+from evalscope_report.looks import CONFIG, DARK, LIGHT, SHAPES, STROKES
 from evalscope_summary.jsonfile import write_atomically
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -50,20 +52,43 @@ def script(source: str, module: bool = False) -> Script:
     return Script(Markup(source), module)  # our own and the libraries' sources, checked above
 
 
-def page(data: Content, title: str) -> str:
+def vega(folder: Path | None = None) -> str:
+    """Vega, Vega-Lite and what embeds them as one script, which takes seconds to make.
+
+    Args:
+        folder: where it is kept, if anywhere.
+    """
+    kept = folder and folder / f"vega-{vl_convert.__version__}.js"
+    if kept and kept.exists():
+        return kept.read_text("utf-8")
+    made: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(kept, made.encode())
+    return made
+
+
+def page(data: Content, title: str, kept: Path | None = None) -> str:
     """The page as HTML.
 
     Args:
         data: of `content.content`.
         title: shown above, and in the browser's tab.
+        kept: folder of `vega`.
     """
-    shared = {"charts": CHARTS, "config": CONFIG, "linear": LINEAR, "log": LOG, "limits": LIMITS, "repeated": REPEATED}
+    looks = {"light": LIGHT, "dark": DARK, "shapes": SHAPES, "strokes": STROKES, "config": CONFIG}
+    shared = {
+        "charts": charts(data),
+        "looks": looks | {"linear": LINEAR, "log": LOG},
+        "limits": LIMITS | {"colours": AT_ONCE},
+    }
     everything = dump(data | shared)
     packed = base64.b64encode(gzip.compress(everything, 6, mtime=0)).decode()
+    own = "".join((HERE / name).read_text("utf-8") for name in ("page_charts.js", "page_tables.js", "page.js"))
     scripts = [
-        script(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")),
+        script(vega(kept)),
         script((VENDOR / "tabulator.min.js").read_text("utf-8")),
-        script((HERE / "page.js").read_text("utf-8"), module=True),
+        script(own, module=True),
     ]
     styles = [path.read_text("utf-8") for path in (VENDOR / "tabulator.min.css", HERE / "page.css")]
     environment = Environment(autoescape=True, loader=FileSystemLoader(HERE), undefined=StrictUndefined)
@@ -76,12 +101,39 @@ def page(data: Content, title: str) -> str:
     )
 
 
-def write_page(raw: Path, stats: Path, problems: Path, settings: Path, output: Path) -> None:
-    """Read the tables and write the page; the arguments but the last are those of `content.content`."""
-    data = content(raw, stats, problems, settings)
-    write_atomically(output, page(data, output.stem.removesuffix("_report")).encode())
+def write_page(
+    raw: Path,
+    stats: Path,
+    problems: Path,
+    settings: Path,
+    requests: Path | None = None,
+    compared: Path | None = None,
+    *,
+    output: Path,
+    kept: Path | None = None,
+) -> None:
+    """Read the tables and write the page; the first arguments are those of `content.content`, the last one that of
+    `vega`."""
+    data = content(raw, stats, problems, settings, requests, compared)
+    write_atomically(output, page(data, output.stem.removesuffix("_report"), kept).encode())
+
+
+def _optional(name: str) -> Path | None:
+    """An input that the rule has only if the configuration names it."""
+    return Path(snakemake.input[name]) if name in snakemake.input.keys() else None  # noqa: SIM118
 
 
 if __name__ == "__main__":
-    tables = (Path(snakemake.input[name]) for name in ("raw", "stats", "problems", "settings"))
-    run_logged(Path(snakemake.log[0]), write_page, *tables, Path(snakemake.output[0]))
+    inputs = (Path(snakemake.input[name]) for name in ("raw", "stats", "problems", "settings"))
+
+    def make() -> None:
+        """Write the page."""
+        write_page(
+            *inputs,
+            _optional("requests"),
+            _optional("compared"),
+            output=Path(snakemake.output[0]),
+            kept=Path(snakemake.params.kept),
+        )
+
+    run_logged(Path(snakemake.log[0]), make)

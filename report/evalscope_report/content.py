@@ -1,8 +1,10 @@
 """What the page and the figures show: the tables with what their columns mean, and which definitions each run was
 measured by. All knowledge about columns, groups and releases comes from the data layer's own tables."""
 
+import datetime
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ sys.path.insert(0, str(HERE.parent / "scripts"))
 from evalscope_summary import dictionary, readers  # noqa: E402
 from evalscope_summary.columns import AT_LEAST, BELOW, BY_NAME, FURTHER_METRICS, PERCENTILE_METRICS, Column  # noqa: E402
 from evalscope_summary.layouts import (  # noqa: E402
+    OF_ONE,
     PROBLEM_COLUMNS,
     label_names,
     metric_columns,
@@ -28,6 +31,9 @@ from evalscope_summary.tables.csv import read_csv  # noqa: E402
 from evalscope_summary.tables.errors import WrongTable  # noqa: E402
 from evalscope_summary.tables.frame import cells_of  # noqa: E402
 from evalscope_summary.tables.groups import groups  # noqa: E402
+
+from .comparing import LOAD, SERIES, chosen, derived, described, encoded, first_view, words  # noqa: E402
+from .requests import requests as drawn_requests  # noqa: E402
 
 DIGITS = 7
 """Significant digits of numbers in the page; the tables have all."""
@@ -42,7 +48,14 @@ Content = dict[str, Any]
 """See `content`."""
 
 
-def content(raw: Path, stats: Path | None, problems: Path, settings_file: Path) -> Content:
+def content(
+    raw: Path,
+    stats: Path | None,
+    problems: Path,
+    settings_file: Path,
+    requests: Path | None = None,
+    compared: Path | None = None,
+) -> Content:
     """Read the tables.
 
     Args:
@@ -50,16 +63,21 @@ def content(raw: Path, stats: Path | None, problems: Path, settings_file: Path) 
         stats: `summary_stats.csv`, None if it isn't shown.
         problems: `summary_problems.csv`.
         settings_file: the settings of rule `overview`: how runs are grouped, and what columns there are.
+        requests: `summary_requests.parquet`, None if there is none.
+        compared: `summary_compare.csv`, None if there is none.
 
     Returns:
-        tables: name → `columns` (dictionaries that describe them) and `data` (see `_encoded`), in the same order.
+        tables: name → `columns` (dictionaries that describe them) and `data` (see `_encoded`), in the same order; those
+            of `raw` that are `hidden` are made here: labels, `time` (ms), `level`, `offered` load.
         groups: of each run, the row of its group in `summary_stats`.
-        series: of each group, a number that it shares with the groups that differ from it in the load alone.
-        labels: the columns that runs are grouped by.
+        labels: what runs are compared by: `name`, `en`, `zh`; all are columns of `raw`, with `values` and `rows`.
+        first: of `comparing.first_view`, and `x`, the label on the axis of loads.
         breaks: releases that changed what a metric means; columns name theirs by index.
         windows: releases that can have written a run: `label`, and per break whether the run is certainly from
             before (-1) or since then (1).
         window: of each run, its window.
+        requests: of `requests.requests`, None without them.
+        compared: rows of `summary_compare` as dictionaries.
         metrics: `reported` or `recomputed`.
         text: language → name → what the page says.
 
@@ -71,43 +89,119 @@ def content(raw: Path, stats: Path | None, problems: Path, settings_file: Path) 
     runs = read_csv(raw, columns)
     wrong = read_csv(problems, PROBLEM_COLUMNS)
     breaks, of_column = _breaks(columns, settings["metrics"] == "recomputed")
-    of_run, series = _groups(runs, settings)
     windows, window = _windows(runs, [release for release, *_ in breaks])
-    tables = {
-        "raw": _table(columns, runs, of_column),
-        "problems": _table(PROBLEM_COLUMNS, wrong, {}),
+    found = groups(runs, settings)
+    of_run = found.of_run.tolist()
+    made, series = derived(of_run, found.labels)
+    labels = _labels(runs, settings, made, [windows[one]["label"] for one in window])
+    labels[SERIES] = encoded(series[group] for group in of_run)
+    levels, texts = _levels(runs, labels[SERIES]["rows"])
+    table = _table(columns, runs, of_column)
+    hidden = {
+        **{name: label for name, label in labels.items() if name not in runs},
+        "load": encoded(texts),
+        "level": levels,
+        "time": [_milliseconds(one) for one in cells_of(runs["timestamp"])],
+        "offered": _offered(runs),
     }
+    table["columns"] += [_hidden(name) for name in hidden]
+    table["data"] = [
+        labels.get(column.name, cells) for column, cells in zip(columns, table["data"], strict=True)
+    ] + list(hidden.values())
+    tables = {"raw": table, "problems": _table(PROBLEM_COLUMNS, wrong, {})}
     if stats:
-        tables["stats"] = _table(stats_columns(settings), read_csv(stats, stats_columns(settings)), {})
+        tables["stats"] = _statistics(read_csv(stats, stats_columns(settings)), settings, found.sizes)
+    rates = sum(text.endswith("/s") for text in texts)
+    first = first_view(labels, texts) | {"x": "rate" if rates * 2 > len(texts) else "parallel"}
     places = [readers.place(run or "") for run in cells_of(wrong["run"])]
     return {
         "tables": tables,
         "groups": of_run,
-        "series": series,
-        "labels": list(label_names(settings)),
+        "labels": [
+            described(name, TEXT)
+            for name, label in labels.items()
+            if name == SERIES or len(label["values"]) > 1
+        ],
+        "first": first,
         "breaks": [
-            {"release": release, "metric": metric, "en": change, "zh": TEXT["zh"]["changes"].get(change, change)}
-            for release, metric, change in breaks
+            {"index": i, "release": release, "metric": metric, "en": change, "zh": TEXT["zh"]["changes"].get(change, change)}
+            for i, (release, metric, change) in enumerate(breaks)
         ],
         "windows": windows,
         "window": window,
         "problemPlaces": [[timestamp, printable(config)] for timestamp, config in places],
+        "requests": drawn_requests(requests, *_wanted(runs, labels[SERIES])) if requests else None,
+        "compared": _compared(compared) if compared else [],
         "digits": DIGITS,
         "metrics": settings["metrics"],
+        "slo": settings.get("slo") or {},
         "text": TEXT,
     }
 
 
-LOAD = ("parallel", "rate", "number")
-"""The labels that say how much load there was: a line in a chart leads over groups that differ in these alone."""
+def _labels(
+    runs: pd.DataFrame, settings: Mapping[str, Any], made: Mapping[str, Any], releases: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The labels, those first that people have chosen themselves: of `label_pattern`, then the tool and the model."""
+    names = list(label_names(settings))
+    own = [name for name in names if name not in BY_NAME]
+    first = [*own, "tool", "model", *(name for name in made if name.startswith("folder_")), "config_without_load"]
+    order = dict.fromkeys([*first, *(name for name in names if name not in LOAD)])
+    found = {name: made.get(name) or encoded(_printable(runs[name])) for name in order if name in made or name in names}
+    windows = sorted(set(releases), key=lambda label: release(label.lstrip("≥").split(" ")[0]))
+    releases_label = {"values": windows, "rows": [windows.index(label) for label in releases]}
+    return {**found, "release": releases_label, **{name: encoded(cells_of(runs[name])) for name in LOAD}}
 
 
-def _groups(runs: pd.DataFrame, settings: Mapping[str, Any]) -> tuple[list[int], list[int]]:
-    """Of each run its group, and of each group its series, numbered as they come."""
-    found = groups(runs, settings)
-    others = [name for name in found.labels if name not in LOAD]
-    series = found.labels.groupby(others, dropna=False, sort=False).ngroup()
-    return found.of_run.tolist(), series.tolist()
+def _printable(series: pd.Series) -> list[Any]:
+    return [printable(one) if isinstance(one, str) else one for one in cells_of(series)]
+
+
+def _levels(runs: pd.DataFrame, series: Sequence[int]) -> tuple[list[float | None], list[str]]:
+    """Of each run its load, and how it is written: the rate in open loops, and where a line has more rates than
+    concurrencies (which then are limits); else the concurrency."""
+    loads = pd.DataFrame({"series": series, **{name: runs[name].astype("float64").to_numpy() for name in LOAD[:2]}})
+    different = loads.groupby("series")[list(LOAD[:2])].nunique()
+    by_rate = (different["rate"] > different["parallel"]).reindex(loads["series"]).to_numpy()
+    levels: list[float | None] = []
+    texts = []
+    for concurrency, rate, more_rates in zip(loads["parallel"], loads["rate"], by_rate, strict=True):
+        if pd.notna(rate) and (pd.isna(concurrency) or more_rates):
+            levels.append(float(rate))
+            texts.append(f"{words(float(rate))}/s")
+        else:
+            levels.append(None if pd.isna(concurrency) else float(concurrency))
+            texts.append(words(levels[-1]))
+    return levels, texts
+
+
+def _offered(runs: pd.DataFrame) -> list[float | None]:
+    """Of each run the requests per second that were asked for; of a closed loop, which asks for none, those it made."""
+    offered = cells_of(runs["rate"].fillna(runs["request_throughput"]))
+    return [one if one is None else float(f"{one:.{DIGITS}g}") for one in offered]
+
+
+def _milliseconds(timestamp: str | None) -> int | None:
+    """The client's clock as if it showed UTC, so that no time zone of the reader moves it."""
+    try:
+        clock = datetime.datetime.strptime(timestamp or "", "%Y%m%d_%H%M%S").replace(tzinfo=datetime.UTC)
+    except ValueError:
+        return None
+    return int(clock.timestamp() * 1000)
+
+
+def _wanted(runs: pd.DataFrame, series: Mapping[str, Any]) -> tuple[dict[str, int], list[int]]:
+    """Path of each run → its row, and the rows of runs, first those of the lines with the most runs."""
+    sizes = Counter(series["rows"])
+    rows = sorted(range(len(runs)), key=lambda row: (-sizes[series["rows"][row]], series["rows"][row], row))
+    return {run: row for row, run in enumerate(cells_of(runs["run"]))}, rows
+
+
+def _compared(path: Path) -> list[dict[str, Any]]:
+    """The rows of `summary_compare` as dictionaries; texts as they are printed."""
+    table = pd.read_csv(path, dtype_backend="numpy_nullable", keep_default_na=False, na_values=[""])
+    cells = {name: _printable(table[name]) for name in table}
+    return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
 
 
 def _breaks(columns: Sequence[Column], recomputed: bool) -> tuple[list[tuple[str, str, str]], dict[str, list[int]]]:
@@ -161,9 +255,25 @@ def _described(column: Column) -> dict[str, Any]:
         "zh": chinese,
         "metric": metric.name if is_metric else "",
         "statistic": column.statistic,
+        "of": column.of,
         "family": metric.metric or ("metrics" if is_metric else "labels"),
         "percent": metric.percent,
     }
+
+
+def _hidden(name: str) -> dict[str, Any]:
+    """A column that no table shows."""
+    titles = {language: text.get(name, name) for language, text in TEXT.items()}
+    plain = {"type": "float", "metric": "", "statistic": "", "family": "hidden", "percent": None, "breaks": []}
+    return {"name": name, "unit": "req/s" if name == "offered" else "", **titles, **plain, "hidden": True}
+
+
+def _statistics(stats: pd.DataFrame, settings: Mapping[str, Any], sizes: Any) -> dict[str, Any]:
+    """`summary_stats`, without what a group of one run has from that run: in most sweeps, every second number."""
+    columns = stats_columns(settings)
+    single = sizes == 1
+    cut = {column.name: stats[column.name].mask(single) for column in columns if column.statistic in OF_ONE}
+    return _table(columns, stats.assign(**cut), {})
 
 
 _METRICS = frozenset(column.name for column in metric_columns("all"))
