@@ -50,7 +50,6 @@ format: $(DEV)/installed  ## format the code
 	$(DEV)/bin/ruff format .
 	$(DEV)/bin/snakefmt Snakefile workflow/Snakefile workflow/library.smk report/Snakefile
 
-
 docs: $(DEV)/installed  ## rewrite the generated parts of the documentation, and the conda environments
 	$(DEV)/bin/python scripts/document.py
 
