@@ -92,6 +92,7 @@ def test_what_varies_is_translated_too_and_what_nobody_translated_stays() -> Non
     assert translated(text, "zh") == "无法读取：Permission denied；请重新复制，或重新测试"
     assert translated(text, "en") == text
     assert translated("nobody said so", "zh") == "nobody said so"
+    assert translated("raw, problems", "zh") == "raw, problems"  # a name of tables, and no number of problems
 
 
 def test_counts_know_one_and_many_and_add_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ It starts Snakemake with all cores, shows a bar on a terminal instead of Snakema
 folder and tables are the workflow's own, so both ways can be mixed.
 """
 
-import difflib
 import os
 import re
 import shlex
@@ -159,9 +158,9 @@ def target(table: str, settings: Mapping[str, Any], command: str = "") -> str:
         return made
     if table in files or (command and table.startswith(f"{output}_")):
         return table
-    close = difflib.get_close_matches(table, [*options.known_tables(), *files], 1)
-    if close and not os.path.isdir(table):
-        raise WrongUsage(f"there is no table {table!r}; did you mean {close[0]!r}?")
+    close = options.likely(table)
+    if close not in ("", table) and not os.path.isdir(table):
+        raise WrongUsage(f"there is no table {table!r}; did you mean {close!r}?")
     known = ", ".join(options.known_tables())
     hint = " (the first name is the results tree)" if os.path.isdir(table) else ""
     raise WrongUsage(

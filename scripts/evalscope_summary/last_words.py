@@ -1,7 +1,6 @@
 """The last thing that a start says: what its user did wrong, below all that Snakemake says after it."""
 
 import atexit
-import difflib
 import logging
 import os
 import re
@@ -12,7 +11,6 @@ from typing import Any
 
 from . import options
 from .languages import say, translated
-from .layouts import FORMATS
 
 FILE = "EVALSCOPE_SUMMARY_LAST_WORDS"
 """Environment variable with the path of a file that takes them instead: whoever started this shows them."""
@@ -62,10 +60,8 @@ def _said(log: Path) -> str:
 def _no_rule_makes(file: str) -> str:
     """What to say of a target that is misspelt."""
     tables = options.known_tables()
-    beginning, _, end = file.rpartition("_")
-    close = difflib.get_close_matches(end, [f"{table}.{format_}" for table in tables for format_ in FORMATS], 1)
-    if close:
-        return f"no rule makes {file!r}; did you mean {f'{beginning}_{close[0]}'!r}?"
+    if (close := options.likely(file)) not in ("", file):
+        return f"no rule makes {file!r}; did you mean {close!r}?"
     called = f"tables are called summary_{tables[0]}.csv and so on, or as in `output`"
     return f"no rule makes {file!r}; {called}: {', '.join(tables)}"
 

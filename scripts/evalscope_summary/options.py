@@ -1,6 +1,7 @@
 """The options of the command `evalscope-summary`: one for each key of the configuration, from its schema."""
 
 import argparse
+import difflib
 import json
 import os
 import re
@@ -201,6 +202,18 @@ def _described(rule: Mapping[str, Any]) -> str:
 def known_tables() -> tuple[str, ...]:
     """The names of tables that can be asked for."""
     return (*schema()["properties"]["tables"]["items"]["enum"], *OWN_TABLES)
+
+
+def likely(name: str) -> str:
+    """What was meant by a table, or by a file of one, that is misspelt; empty if nothing is near.
+
+    >>> likely("summary_stat.csv"), likely("statz"), likely("summary_nix.csv")
+    ('summary_stats.csv', 'stats', '')
+    """
+    head, between, end = name.rpartition("_")
+    table, dot, format_ = end.partition(".")
+    close = difflib.get_close_matches(table, known_tables(), 1)
+    return f"{head}{between}{close[0]}{dot}{format_}" if close else ""
 
 
 def _with_truth(arguments: Sequence[str]) -> list[str]:
