@@ -262,7 +262,7 @@ def test_a_configuration_file_counts_and_an_option_counts_more(somewhere: Path) 
     [
         (["nowhere"], ["the results tree 'nowhere' does not exist"]),
         (["results", "nix"], ["there is no table 'nix'", "overview, raw, stats"]),
-        (["results", "results"], ["there is no table 'results'", "the first name is the results tree"]),
+        (["results", "results"], ["'results_dir'", "one folder"]),
         (["--batchs", "3"], ["unrecognized arguments: --batchs"]),
         (["--batches", "many"], ["'batches'", "integer"]),
         (["--config-file", "nix.yaml"], ["nix.yaml does not exist"]),

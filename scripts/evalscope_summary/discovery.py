@@ -74,6 +74,7 @@ def discover(
     since: str = "",
     until: str = "",
     labels_file: str = "",
+    name: str = "",
 ) -> Tree:
     """Walk a results tree.
 
@@ -89,6 +90,7 @@ def discover(
         since: what is older by its timestamp is left out, as far as paths show it; empty: nothing is.
         until: the same for what is newer.
         labels_file: name of the files with labels; empty: there are none.
+        name: of the tree, if it is one of several: `exclude` is about paths that begin with it.
 
     Raises:
         MissingTree: `root` can't be listed.
@@ -106,7 +108,7 @@ def discover(
     collecting = gc.isenabled()
     gc.disable()  # nothing here is garbage, and looking for it again and again among all that there is takes long
     try:
-        return _Walk(root, own, progress, readers, Selection(exclude, since, until), labels_file).walk()
+        return _Walk(root, own, progress, readers, Selection(exclude, since, until, name), labels_file).walk()
     finally:
         if collecting:
             gc.enable()
@@ -137,7 +139,8 @@ class _Walk:
         self.unless_below: list[Trace] = []
 
     def walk(self) -> Tree:
-        stack = [""]  # an explicit one: trees may be deeper than Python's recursion limit
+        whole = self.selection.tree and self.selection.excludes("")  # of several trees
+        stack = [] if whole else [""]  # an explicit one: trees may be deeper than Python's recursion limit
         slow_ones = 0
         while stack and slow_ones < _SLOW_ONES:
             begin = time.perf_counter()

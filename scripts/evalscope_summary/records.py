@@ -314,7 +314,8 @@ def _is_below(path: Path, folders: Set[str]) -> bool:
         source: str = json.loads(orjson.loads(jsonfile.read_bytes(str(path)))["source"])
     except (OSError, ValueError, KeyError, TypeError):
         return False  # left over, or damaged
-    while source := os.path.dirname(source):
+    while source:
+        source = os.path.dirname(source)
         if source in folders:
             return True
     return False

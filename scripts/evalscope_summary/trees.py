@@ -1,4 +1,4 @@
-"""The results tree of a configuration, as a start finds it, and what it says where that is not what was meant."""
+"""The results trees of a configuration, as a start finds them, and what it says where that is not what was meant."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from . import discovery, progress, readers
+from . import discovery, progress, readers, several
 from .folder_labels import NO_LABELS, FolderLabels, parsed
-from .inventory import WorkFolder
+from .inventory import TreeFolder
 from .layouts import taken_names
-from .problems import printable
+from .problems import in_tree, printable
 
 _NAMED = 3  # of folders that are left out, in a message
 
@@ -32,36 +32,55 @@ def _say(message: str) -> None:
     print(f"evalscope-summary: {message}", file=sys.stderr)
 
 
-def found(config: Mapping[str, Any]) -> discovery.Tree:
-    """What lies below the results tree of a configuration; says which patterns of `exclude` match nothing.
+def found(config: Mapping[str, Any]) -> list[discovery.Tree]:
+    """What lies below each results tree of a configuration; says which patterns of `exclude` match nothing.
 
     Raises:
-        MissingTree: there is no results tree.
+        MissingTree: a results tree is not there.
     """
-    given = config["results_dir"]
-    if not os.path.isdir(given):
-        discovery.discover(given)  # says what is wrong, before anything is written
-    paths = (os.path.realpath(given), os.path.realpath(config["work_dir"]))
+    names = several.names(config["results_dir"])
+    for root in names:
+        if not os.path.isdir(root):
+            discovery.discover(root)  # says what is wrong, before anything is written
     lists = (tuple(config["exclude"]), tuple(config["readers"]))
-    tree = _walked(*paths, *lists, **{key: config[key] for key in ("since", "until", "labels_file")})
-    for pattern in tree.unmatched:
-        _say(f"'exclude' {pattern!r} matches nothing (else) below {given!r}: mend it, or remove it")
-    return tree
+    more = {key: config[key] for key in ("since", "until", "labels_file")}
+    result = [
+        _walked(os.path.realpath(root), os.path.realpath(config["work_dir"]), *lists, name=name, **more)
+        for root, name in names.items()
+    ]
+    for pattern in config["exclude"]:
+        if all(pattern in tree.unmatched for tree in result):
+            _say(f"'exclude' {pattern!r} matches nothing (else) below {_all(config)}: mend it, or remove it")
+    return result
 
 
-def check_empty(tree: discovery.Tree, config: Mapping[str, Any], folder: WorkFolder, tables: Sequence[Path]) -> None:
+def _all(config: Mapping[str, Any]) -> str:
+    """The trees of a configuration in a message."""
+    return " and ".join(map(repr, several.paths(config["results_dir"])))
+
+
+def check_empty(
+    found: Sequence[discovery.Tree], config: Mapping[str, Any], folders: Sequence[TreeFolder], tables: Sequence[Path]
+) -> None:
     """A tree without runs is fine if there never was a run in it.
 
     Args:
-        tree: in which no source was found.
+        found: of each tree.
         config: where it was looked for, and what was left out.
-        folder: of the tree's records.
-        tables: that may hold its runs.
+        folders: of the trees' records.
+        tables: that may hold their runs.
 
     Raises:
         EmptyTree: there were runs before, and `allow_empty` is not set.
     """
-    given = config["results_dir"]
+    none_at_all = not any(tree.sources for tree in found)
+    for tree, folder in zip(found, folders, strict=True):
+        if not tree.sources:
+            known = folder.has_records() or (none_at_all and any(map(_has_rows, tables)))
+            _check_empty(tree, folder.root, known, config)
+
+
+def _check_empty(tree: discovery.Tree, given: str, known: bool, config: Mapping[str, Any]) -> None:
     nothing = f"no run was found below {given!r}"
     reason = "is a share not mounted? Nothing was changed. If the runs are gone for good, set `allow_empty: true`"
     if tree.left_out:
@@ -70,7 +89,7 @@ def check_empty(tree: discovery.Tree, config: Mapping[str, Any], folder: WorkFol
         named = ", ".join(repr(printable(path)) for path in some[:_NAMED]) + (", …" if len(some) > _NAMED else "")
         nothing = f"by {' and '.join(map(repr, keys))}, no run is left below {given!r} (left out: {named})"
         reason = "mend what leaves them out. Nothing was changed. If that is what you want, set `allow_empty: true`"
-    if not config["allow_empty"] and (folder.has_records() or any(map(_has_rows, tables))):
+    if not config["allow_empty"] and known:
         raise EmptyTree(f"{nothing}, but there were runs before: {reason}")
     _say(nothing)
 
@@ -81,13 +100,18 @@ def _has_rows(table: Path) -> bool:
         return bool(file.readline() and file.readline())
 
 
-def labels_in(tree: discovery.Tree, config: Mapping[str, Any]) -> FolderLabels:
-    """What the labels files of a tree say; says if there are none although their name is set.
+def labels_in(found: Sequence[discovery.Tree], config: Mapping[str, Any]) -> FolderLabels:
+    """What the labels files of trees say; says if there are none although their name is set.
 
     Raises:
         WrongLabels: one can't be used.
     """
-    name, root = config["labels_file"], config["results_dir"]
-    if name and not tree.labels:
-        _say(f"there is no labels file {name!r} in any folder below {root!r}")
-    return parsed(root, tree.labels, name, taken_names()) if tree.labels else NO_LABELS
+    name = config["labels_file"]
+    files = {
+        in_tree(own, folder): (os.path.join(root, folder, name), file)
+        for (root, own), tree in zip(several.names(config["results_dir"]).items(), found, strict=True)
+        for folder, file in tree.labels.items()
+    }
+    if name and not files:
+        _say(f"there is no labels file {name!r} in any folder below {_all(config)}")
+    return parsed(files, taken_names()) if files else NO_LABELS

@@ -16,22 +16,22 @@ import orjson
 from ..inventory import Inventory, source_hash
 from ..layouts import MERGE_SETTINGS
 from ..problems import Problem
-from .assembling import Entry, Merged
+from .assembling import Entry, Merged, of_tree
 
 _CHECKSUM, _NAME, _LENGTH = 8, 64, 8  # digits at the beginning of a file
 
 
-def name_of(inventory: bytes, settings: Mapping[str, Any], labels: bytes) -> bytes:
+def name_of(inventory: bytes, settings: Mapping[str, Any], beside: bytes) -> bytes:
     """What the rows of a batch are told by: 64 hexadecimal digits.
 
     Args:
         inventory: what the batch's inventory holds.
         settings: of rule `merge`, with the digest of its program.
-        labels: what labels files say about its runs.
+        beside: what else they depend on: what labels files say about its runs, the name of its tree.
     """
     own = {key: settings[key] for key in (*MERGE_SETTINGS, "columns", "program")}
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode())
-    digest.update(hashlib.sha256(inventory).digest() + labels)
+    digest.update(hashlib.sha256(inventory).digest() + beside)
     return digest.hexdigest().encode()
 
 
@@ -58,16 +58,17 @@ class BatchRows:
     folders: list[str]
 
     @classmethod
-    def of(cls, merged: Merged, inventory: Inventory, as_read: bytes) -> "BatchRows":
+    def of(cls, merged: Merged, inventory: Inventory, as_read: bytes, tree: str = "") -> "BatchRows":
         """Rows that were just made.
 
         Args:
             merged: of the batch's records, with lines of CSV.
             inventory: of the batch.
             as_read: what it holds now (`Records.corrected`).
+            tree: its name, if it is one of several.
         """
         folders = sorted({source_hash(source)[:2] for source in inventory.sources})
-        problems = [*merged.problems, *inventory.problems]
+        problems = [*merged.problems, *of_tree(inventory.problems, tree)]
         ordered = Merged(sorted(merged.entries, key=attrgetter("place")), problems)
         return cls(ordered, len(inventory.sources), hashlib.sha256(as_read).digest(), folders)
 
