@@ -7,7 +7,7 @@ DEV ?= .venv-dev
 SLURM ?= .venv-slurm
 CORES ?= all
 
-.PHONY: example report vendor test test-long test-slurm lint format docs bench lock clean
+.PHONY: example report vendor test test-long test-slurm lint format docs plots bench lock clean
 
 example: $(VENV)/installed  ## run the workflow on example/results
 	$(VENV)/bin/snakemake --cores $(CORES) --directory example
@@ -30,7 +30,7 @@ vendor:  ## fetch the table library of the report from npm again
 test: $(DEV)/installed  ## run all tests (11 to 13 min)
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal
 
-test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees (6 min)
+test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees, and what reruns by dates alone
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal -m long
 
 test-slurm: $(SLURM)/installed  ## run the tests that start a Slurm (as root, with Debian's slurmctld, slurmd, slurm-client and munge; 12 min)
@@ -52,6 +52,9 @@ format: $(DEV)/installed  ## format the code
 
 docs: $(DEV)/installed  ## rewrite the generated parts of the documentation, and the conda environments
 	$(DEV)/bin/python scripts/document.py
+
+plots: $(DEV)/installed  ## draw the pictures of docs/plots.md again
+	$(DEV)/bin/python docs/plots/draw.py
 
 bench: $(VENV)/installed  ## measure the workflow against references
 	$(VENV)/bin/python benchmarks/bench.py

@@ -111,6 +111,29 @@ rule extract_elsewhere:
         flow.command("{input:q} {output:q}")
 
 
+# Only with bounds: without any, nothing asks for it.
+rule slo:
+    """One batch: which requests of its runs kept the bounds of `slo`. Reruns when the batch or the bounds did; only
+    the databases of new and changed runs are read."""
+    input:
+        inventory=local(flow.inventory("{scatteritem}")),
+        settings=local(flow.settings("slo")),
+        extracted=local(flow.stamp("{scatteritem}")),
+    output:
+        local(flow.within_slo("{scatteritem}")),
+    log:
+        local(flow.log("slo-{scatteritem}")),
+    localrule: flow.makes_tables_at_once
+    conda:
+        flow.environment("runs")
+    resources:
+        **flow.batch_resources,
+    params:
+        program=flow.program("slo.py"),
+    shell:
+        flow.command("{input.inventory:q} {input.settings:q} {wildcards.scatteritem:q} {output:q}")
+
+
 rule merge:
     """All records → the table of runs, and what was wrong. Reruns when a batch or its settings did."""
     input:
@@ -118,6 +141,7 @@ rule merge:
         inventories=local(flow.each(flow.inventory("{scatteritem}"))),
         extracted=local(flow.each(flow.stamp("{scatteritem}"))),
         labels=local(flow.each(*flow.labels("{scatteritem}"))),
+        slo=local(flow.each(flow.within_slo("{scatteritem}"))) if flow.slo else [],
     output:
         raw=flow.table("raw", "csv"),
         problems=report(flow.table("problems", "csv"), category="Summary"),
@@ -247,6 +271,7 @@ rule request_rows:
         settings=local(flow.settings("request_rows")),
         labels=local(flow.labels("{scatteritem}")),
         extracted=local(flow.stamp("{scatteritem}")),
+        slo=local(flow.within_slo("{scatteritem}")) if flow.slo else [],  # it keeps the same rows
     output:
         local(flow.request_rows("{scatteritem}")),
     log:

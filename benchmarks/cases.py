@@ -14,10 +14,12 @@ LATENCY = 500  # microseconds
 
 
 def built(bench: Bench, tree: Path) -> tuple[list[str], Path]:
-    """A project whose tables are up to date."""
-    command, folder = bench.workflow(tree), bench.project()
-    run(command, folder)
-    return command, folder
+    """A project with tables of a tree; up to date after one more start, as the first one is that is not measured."""
+    command = bench.workflow(tree)
+    if tree not in bench.built:
+        bench.built[tree] = bench.project()
+        run(command, bench.built[tree])
+    return command, bench.built[tree]
 
 
 Tree = Callable[[Bench], Path]

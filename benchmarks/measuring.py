@@ -56,12 +56,14 @@ class Bench:
         cores: given to Snakemake.
         trees: name → the run folders of a tree that is there.
         number: of the next project.
+        built: tree → a project whose tables were once made of it.
     """
 
     folder: Path
     cores: int
     trees: dict[str, list[Path]] = field(default_factory=dict)
     number: Iterator[int] = field(default_factory=itertools.count)
+    built: dict[Path, Path] = field(default_factory=dict)
 
     def tree(self, name: str, **shape: Any) -> Path:
         """A tree, made when it is first asked for."""
@@ -136,13 +138,20 @@ class Case:
     curve: tuple[str, int] | tuple[()] = ()
 
 
+_LONG = 5.0  # seconds of a reference that is measured in every other turn only
+
+
 def measure(case: Case, bench: Bench, repeats: int) -> dict[str, Any]:
     """Measure a case in turn with its reference; returns medians, their ratio, peak memory and every time."""
     steps = {"case": case.step(bench), "reference": case.reference_step(bench)}
     costs: dict[str, list[Cost]] = {name: [] for name in steps}
+    lasted = 0.0
     for number in range(repeats + 1):
         for name, step in steps.items():
+            if name == "reference" and lasted > _LONG and number % 2 == 0:
+                continue
             cost = run(step.command, step.prepare(), step.environment)
+            lasted = cost.seconds if name == "reference" else lasted
             if number:  # the first one fills caches
                 costs[name].append(cost)
     seconds = {name: statistics.median(cost.seconds for cost in found) for name, found in costs.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from evalscope_summary import made
+from evalscope_summary import garbage, made
 from evalscope_summary.columns import Column
 from evalscope_summary.dictionary import described
 from evalscope_summary.jsonfile import write_atomically
@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("tables", type=Path, nargs="+", help="CSV tables beside it: summary_raw.csv and so on")
     parser.add_argument("package", type=Path, help="summary.datapackage.json to write")
     options = parser.parse_args()
+    garbage.pass_over_what_is_there()
     settings = json.loads(options.settings.read_bytes())
     resources = []
     for path in options.tables:

@@ -25,6 +25,7 @@ from evalscope_summary.columns import (
     PERCENTILE_METRICS,
     PERCENTS,
     PERFORMANCE,
+    SLO,
     STANDARD,
 )
 from evalscope_summary.layouts import PROBLEM_COLUMNS, STATISTIC_MEANINGS, measured_columns
@@ -122,7 +123,7 @@ def columns_table(translations: dict[str, str], head: str, pattern: str) -> str:
     first = next(number for number, column in enumerate(STANDARD) if column.metric)
     rows = [
         (f"`{column.name}`", column.type, column.unit, translations.get(column.description, column.description))
-        for column in STANDARD
+        for column in (*STANDARD, *SLO)
         if not column.metric
     ]
     rows[first:first] = [
@@ -246,7 +247,7 @@ def columns_document() -> dict[str, str]:
                     dictionary.source_in(READERS[0], column),
                     column.recomputed or ("empty" if column.name in PERFORMANCE else "the same"),
                 )
-                for column in STANDARD
+                for column in (*STANDARD, *SLO)
                 if not column.metric
             ),
         ),

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from evalscope_summary import made
+from evalscope_summary import garbage, made
 from evalscope_summary.older import note_sources
 from evalscope_summary.tables.csv import read_csv_by_parts
 from evalscope_summary.tables.errors import TooLarge, WrongTable
@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="the CSV table: summary_raw.csv or summary_stats.csv")
     parser.add_argument("target", type=Path, help="the file to write")
     options = parser.parse_args()
+    garbage.pass_over_what_is_there()
     settings = json.loads(options.settings.read_bytes())
     _, columns = columns_of(options.source, settings)
     try:

@@ -1,10 +1,10 @@
 """Read the new and changed runs of one batch into records. Run by rule `extract`."""
 
 import argparse
-import gc
 import sys
 from pathlib import Path
 
+from evalscope_summary import garbage
 from evalscope_summary.inventory import Inventory, left_out_beside
 from evalscope_summary.progress import Progress, is_quiet, shown
 from evalscope_summary.records import Records, extract
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("batch", help="name of the batch, such as 1-of-8")
     parser.add_argument("records", type=Path, nargs="?", help="pack of records that a job made elsewhere")
     options = parser.parse_args()
-    gc.disable()  # it ends soon, and leaves next to no garbage
+    garbage.never_look()
     inventory = Inventory.load(options.inventory)
     records = Records(options.inventory.parent.parent / "records")
     number, batches = (int(part) for part in options.batch.split("-of-"))

@@ -1,9 +1,9 @@
 """Read the runs of a pack, where Snakemake's files can't be seen. Run by rule `extract_elsewhere`."""
 
 import argparse
-import gc
 from pathlib import Path
 
+from evalscope_summary import garbage
 from evalscope_summary.packs import extract
 from evalscope_summary.progress import Progress, shown
 
@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("pack", type=Path, help="what rule `pack` packed")
     parser.add_argument("records", type=Path, help="the pack of records to write")
     options = parser.parse_args()
-    gc.disable()  # it ends soon, and leaves next to no garbage
+    garbage.never_look()
     steps = extract(options.pack, options.records)
     with shown(Progress("reading", next(steps))) as progress:
         for step in steps:

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from evalscope_summary import made
+from evalscope_summary import garbage, made
 from evalscope_summary.layouts import long_columns, raw_columns
 from evalscope_summary.older import note_sources
 from evalscope_summary.tables.csv import read_csv_by_parts
@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("raw", type=Path, help="summary_raw.csv")
     parser.add_argument("long", type=Path, help="summary_long.csv to write")
     options = parser.parse_args()
+    garbage.pass_over_what_is_there()
     settings = json.loads(options.settings.read_bytes())
     raw = read_csv_by_parts(options.raw, raw_columns(settings))
     try:

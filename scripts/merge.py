@@ -1,18 +1,16 @@
 """Merge the records of all batches into summary_raw and summary_problems. Run by rule `merge`."""
 
 import argparse
-import gc
 import json
 import os
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalscope_summary import made, readers, status
+from evalscope_summary import garbage, made, readers, status
 from evalscope_summary.folder_labels import NO_LABELS, FolderLabels
 from evalscope_summary.inventory import Inventory, labels_beside, part_of
 from evalscope_summary.jsonfile import write_atomically, writing
@@ -27,6 +25,9 @@ from evalscope_summary.tables.csv_lines import csv_cells, write_csv_lines, write
 from evalscope_summary.tables.errors import PatternMatchesNothing
 from evalscope_summary.tables.repeats import check_patterns
 
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
 _FEW = 1000  # runs that one process merges before another one has started
 
 
@@ -36,13 +37,23 @@ class Batches:
 
     Attributes:
         rows: the folder of what is kept of each batch.
+        slo: the folder of what rule `slo` found, a file for each batch; none without bounds.
         settings_file: of this rule.
         settings: what it holds.
     """
 
     rows: Path
+    slo: Path
     settings_file: Path
     settings: Mapping[str, Any]
+
+    def name_of(self, path: Path, inventory: bytes) -> bytes:
+        """What the rows of the inventory at a path are told by, as it is, or as it should be by now."""
+        beside = self._labels(path) + self._tree(path).encode() + self._kept(path)
+        return name_of(inventory, self.settings, beside)
+
+    def _kept(self, path: Path) -> bytes:
+        return (self.slo / f"{self.part(path)}.json").read_bytes() if self.settings["slo"] else b"{}"
 
     def kept(self, inventories: list[Path]) -> list[BatchRows | None]:
         """The rows of each batch that are still those of its inventory and these settings."""
@@ -61,10 +72,6 @@ class Batches:
         name: str = self.settings["trees"][path.parent.parent.name]
         return name
 
-    def name_of(self, path: Path, inventory: bytes) -> bytes:
-        """What the rows of the inventory at a path are told by, as it is, or as it should be by now."""
-        return name_of(inventory, self.settings, self._labels(path) + self._tree(path).encode())
-
     def _labels(self, path: Path) -> bytes:
         """What labels files say about the runs of a batch."""
         if not self.settings["labels_file"]:
@@ -80,7 +87,9 @@ class Batches:
         records = Records(path.parent.parent / "records")
         found = (record for source in inventory.sources for record in records.get(inventory, source))
         labels = FolderLabels.load(self._labels(path))
-        merged = entries(found, self.settings, csv_cells(raw_columns(self.settings)), labels, self._tree(path))
+        within = json.loads(self._kept(path))
+        cells = csv_cells(raw_columns(self.settings))
+        merged = entries(found, self.settings, cells, labels, self._tree(path), within)
         records.correct(path)
         corrected = records.corrected(inventory)
         as_read = corrected.dump()
@@ -117,9 +126,7 @@ def batch_rows(batches: Batches, inventories: list[Path], threads: int) -> list[
     due = {place: Inventory.load(path) for place, path in enumerate(inventories) if not found[place]}
     runs = sum(len(inventory.sources) for inventory in due.values())
     with ExitStack() as stack:
-        processes = min(threads, len(due))
-        some = processes > 1 and runs > _FEW
-        pool = stack.enter_context(ProcessPoolExecutor(processes)) if some else None
+        pool = stack.enter_context(_processes(min(threads, len(due)), runs))
         # before there is a thread that shows progress
         parts = (pool.map if pool else map)(batches.make, [inventories[place] for place in due], due.values())
         progress = stack.enter_context(shown(Progress("merging", runs)))
@@ -128,6 +135,15 @@ def batch_rows(batches: Batches, inventories: list[Path], threads: int) -> list[
             progress.done += rows.sources
     batches.remove_others(inventories)
     return [rows for rows in found if rows]
+
+
+def _processes(count: int, runs: int) -> "AbstractContextManager[ProcessPoolExecutor | None]":
+    """Processes to merge so many runs; None if this one alone is as fast."""
+    if count < 2 or runs <= _FEW:
+        return nullcontext()
+    from concurrent.futures import ProcessPoolExecutor  # takes long to import
+
+    return ProcessPoolExecutor(count)
 
 
 def main() -> None:
@@ -139,9 +155,10 @@ def main() -> None:
     parser.add_argument("--problems", type=Path, required=True, help="summary_problems.csv to write")
     parser.add_argument("--threads", type=int, default=1, help="how many batches to merge at a time (default: 1)")
     options = parser.parse_args()
-    gc.disable()  # it ends soon, and leaves next to no garbage
+    garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
-    batches = Batches(options.settings.parent / "rows", options.settings, settings)
+    outputs = options.settings.parent
+    batches = Batches(outputs / "rows", outputs / "slo", options.settings, settings)
     found = batch_rows(batches, options.inventories, options.threads)
     merged = merge(rows.merged for rows in found)
     try:

@@ -5,7 +5,7 @@ import argparse
 import json
 from pathlib import Path
 
-from evalscope_summary import made
+from evalscope_summary import garbage, made
 from evalscope_summary.jsonfile import write_atomically
 from evalscope_summary.layouts import raw_columns
 from evalscope_summary.older import note_sources
@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("table", type=Path, help="summary_overview.csv to write")
     parser.add_argument("report", type=Path, help="summary_overview.md to write")
     options = parser.parse_args()
+    garbage.pass_over_what_is_there()
     settings = json.loads(options.settings.read_bytes())
     try:
         raw = read_csv(options.raw, raw_columns(settings), inputs(settings))

@@ -3,13 +3,13 @@
 The rows of new and changed runs are read, and kept in the work folder; those of the others are there."""
 
 import argparse
-import gc
 import json
 import sys
 from collections import deque
 from contextlib import closing
 from pathlib import Path
 
+from evalscope_summary import garbage
 from evalscope_summary.folder_labels import NO_LABELS, FolderLabels
 from evalscope_summary.inventory import Inventory, labels_beside, part_of
 from evalscope_summary.jsonfile import replacing
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("batch", help="name of the batch, such as 1-of-8")
     parser.add_argument("table", type=Path, help="the Parquet file to write")
     options = parser.parse_args()
-    gc.disable()  # it ends soon, and leaves next to no garbage
+    garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
     inventory = Inventory.load(options.inventory)
     folders = NO_LABELS
@@ -42,14 +42,9 @@ def main() -> None:
     tree = settings["trees"][folder.name]
     records = Records(folder / "records")
     kept = RequestRows(folder / "requests", records.tree(inventory), inventory)
-    read = 0
-    for messages in kept.refresh():
-        read += messages is not None
-        for message in messages or ():
-            print(message, file=sys.stderr)
-    kept.close()
-    number, batches = (int(part) for part in options.batch.split("-of-"))
-    kept.remove_others(number - 1, batches)
+    read, messages = kept.update(options.batch)
+    for message in messages:
+        print(message, file=sys.stderr)
     with (
         shown(Progress(f"requests of batch {options.batch}", len(inventory.sources))) as progress,
         replacing(options.table) as temporary,
@@ -64,11 +59,11 @@ def main() -> None:
                     )
                     labels[assembled["run"]] = assembled
             for run, blocks in kept.runs(source):
-                row = labels.get(in_tree(tree, run))
+                row = labels.get(in_tree(tree, run.name))
                 if row:
                     table.add(row, blocks)
                 else:  # its files changed since its record was made
-                    print(f"{run}: it is left out, as it is not in summary_raw", file=sys.stderr)
+                    print(f"{run.name}: it is left out, as it is not in summary_raw", file=sys.stderr)
                     deque(blocks, 0)
             progress.done += 1
     records.extractor(inventory).close()

@@ -1,11 +1,10 @@
 """Compute summary_stats from summary_raw. Run by rule `stats`."""
 
 import argparse
-import gc
 import json
 from pathlib import Path
 
-from evalscope_summary import made
+from evalscope_summary import garbage, made
 from evalscope_summary.layouts import raw_columns, stats_columns
 from evalscope_summary.older import note_sources
 from evalscope_summary.tables.csv import read_csv, write_csv
@@ -20,7 +19,7 @@ def main() -> None:
     parser.add_argument("raw", type=Path, help="summary_raw.csv")
     parser.add_argument("stats", type=Path, help="summary_stats.csv to write")
     options = parser.parse_args()
-    gc.disable()  # it ends soon, and leaves next to no garbage
+    garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
     try:
         table = statistics_by_parts(read_csv(options.raw, raw_columns(settings)), settings)

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from evalscope_summary import made
+from evalscope_summary import garbage, made
 from evalscope_summary.headers import MEANING, meanings
 from evalscope_summary.older import note_sources
 from evalscope_summary.tables.csv import read_csv_by_parts
@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("tables", type=Path, nargs="+", help="CSV tables, a sheet for each: summary_raw.csv and so on")
     parser.add_argument("workbook", type=Path, help="summary.xlsx to write")
     options = parser.parse_args()
+    garbage.pass_over_what_is_there()
     settings = json.loads(options.settings.read_bytes())
     sheets = {}
     try:

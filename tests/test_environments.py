@@ -145,6 +145,7 @@ def test_the_programs_of_rules_need_nothing_that_their_environments_lack(
         metrics="recomputed",
         label_pattern="(?P<day>[0-9]{8})_",
         repeat_pattern="[a-z]",
+        slo={"latency": 2},
         exclude=["*/dead*"],
         strict=True,
     )

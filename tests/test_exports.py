@@ -208,7 +208,7 @@ def test_numbers_have_the_digits_of_their_unit_and_columns_the_width_of_their_ce
 
 
 def test_headers_are_chinese_with_units_if_the_settings_say_so(tmp_path: Path) -> None:
-    settings = {"columns": "all", **NONE_ADDED, "label_pattern": "(?P<gpu>x)", "statistics": STATISTICS}
+    settings = {"columns": "all", **NONE_ADDED, "label_pattern": "(?P<gpu>x)", "statistics": STATISTICS, "slo": {}}
     raw, stats = raw_columns(settings), stats_columns(settings)
     problem = {"severity": "skipped", "message": "it is empty; copy it again, or run the test again"}
     sheets = {

@@ -133,7 +133,8 @@ def test_a_run_that_is_replaced_while_it_is_read_is_read_again_or_skipped(
     else:
         assert seen == discover(str(tmp_path / "tree")).sources[RUN].signature
         assert record.fingerprint == states[expected].fingerprint
-        assert record.values | {"run": "", "timestamp": ""} == states[expected].values | {"run": "", "timestamp": ""}
+        place = {"run": "", "timestamp": "", "tool": ""}  # `tool` is set by who asks a reader
+        assert record.values | place == states[expected].values | place
 
 
 @dataclass
@@ -212,9 +213,10 @@ class Writer:
         """The rows of all states that there were."""
         config = complete({})
         records = [
-            read_run(state, run, signature, {"filled"})
+            record
             for state in self.states.iterdir()
-            for run, (_, signature) in discover(str(state)).sources.items()
+            for run, claimed in discover(str(state)).sources.items()
+            for record in read_settled(str(state), Due(run, claimed, {"filled"}))[0]
         ]
         path = self.states.with_name("states.csv")
         write_csv(path, raw_columns(config), frame_of(raw_columns(config), merge([entries(records, config)]).rows))

@@ -22,7 +22,7 @@ import polars as pl
 import pytest
 from conftest import Project, frame_of, rows_of, tree_state
 from evalscope_summary.columns import Column
-from evalscope_summary.layouts import NONE_ADDED, raw_columns
+from evalscope_summary.layouts import raw_columns
 from evalscope_summary.problems import printable
 from evalscope_summary.readers.evalscope.formats import ARGS, PERCENTILE, SUMMARY
 from evalscope_summary.settings import complete
@@ -285,7 +285,7 @@ def test_a_report_in_markdown_has_its_columns_and_no_markup_of_strangers(made: A
 
 def test_a_terminal_gets_no_control_characters(made: Any) -> None:
     project, _, _, said = made
-    overview = on_a_terminal(project.folder / "summary_overview.csv", NONE_ADDED, 200)
+    overview = on_a_terminal(project.folder / "summary_overview.csv", complete({}), 200)
     logs = [path.read_text("utf-8") for path in project.folder.glob(".evalscope-summary/*/logs/*.log")]
     assert "20260102_0000" in said
     for text in (said, overview, *logs):

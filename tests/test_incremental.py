@@ -21,7 +21,7 @@ NEW_RUN = f"{CONFIG}/20261201_120000/mock-7b"
 DAY = 86_400_000_000_000
 
 
-@pytest.fixture(params=["default", "mtime"])
+@pytest.fixture(params=["default", pytest.param("mtime", marks=pytest.mark.long)])
 def project(request: pytest.FixtureRequest, built: Project) -> Project:
     """A built project, under Snakemake's default rerun triggers and under `mtime` alone."""
     if request.param == "mtime":

@@ -72,7 +72,7 @@ class Merging:
         self.inventories[0].parent.mkdir(parents=True, exist_ok=True)
         for path, inventory in zip(self.inventories, found, strict=True):
             path.write_bytes(inventory.dump())
-        own = {key: config[key] for key in (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns")}
+        own = {key: config[key] for key in (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns", "csv_bom")}
         self.work.settings("merge").write_text(
             json.dumps(own | {"trees": self.work.names, "program": of_program("merge.py")})
         )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from conftest import Project, frame_of, read_terminal, rows_in
 from evalscope_summary.columns import BY_NAME, Column
-from evalscope_summary.layouts import NONE_ADDED, raw_columns
+from evalscope_summary.layouts import raw_columns
 from evalscope_summary.problems import Problem
 from evalscope_summary.settings import complete
 from evalscope_summary.tables.assembling import Row
@@ -83,7 +83,7 @@ def test_success_is_of_all_requests_of_the_group() -> None:
 def test_csv_reads_back(tmp_path: Path) -> None:
     made = overview([row(parallel=1), row(parallel=2)], complete({}))
     write_csv(tmp_path / "o.csv", made.columns, made.table)
-    columns = overview_columns(tmp_path / "o.csv", NONE_ADDED)
+    columns = overview_columns(tmp_path / "o.csv", complete({}))
     assert columns == made.columns
     assert rows_in(read_csv(tmp_path / "o.csv", columns), columns) == rows_of(made)
 
@@ -140,7 +140,7 @@ def test_a_terminal_is_filled_and_not_overrun_with_what_tells_most_first(
     monkeypatch.setenv("LC_ALL", "C")
     made = overview_of(frame_of(raw_columns(complete({})), many_groups()[0]), complete({}), many_groups()[1])
     write_csv(tmp_path / "o.csv", made.columns, made.table)
-    lines = on_a_terminal(tmp_path / "o.csv", NONE_ADDED, columns).splitlines()
+    lines = on_a_terminal(tmp_path / "o.csv", complete({}), columns).splitlines()
     header, _, *rows, last = lines
     assert max(map(width, lines[:-1])) <= columns
     names = re.split(r"  +", header)
@@ -159,7 +159,7 @@ def test_a_terminal_shows_chinese_under_a_chinese_locale(tmp_path: Path, monkeyp
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     made = overview([row(), row("中文名称" * 20, 8)], complete({}))
     write_csv(tmp_path / "o.csv", made.columns, made.table)
-    lines = on_a_terminal(tmp_path / "o.csv", NONE_ADDED, 80).splitlines()
+    lines = on_a_terminal(tmp_path / "o.csv", complete({}), 80).splitlines()
     assert lines[0].split()[:4] == ["config", "parallel", "次数", "成功率"]
     assert max(map(width, lines)) <= 80
 

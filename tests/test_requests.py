@@ -43,7 +43,7 @@ def tables_of(tree: Path, kept: Path) -> dict[str, pd.DataFrame]:
     found = {}
     for source in discovery.discover(str(tree)).sources:
         for run, blocks in rows.runs(source):
-            found[run] = pd.DataFrame(np.concatenate([np.empty((0, 9)), *blocks]), columns=list(REQUEST_MEASURES))
+            found[run.name] = pd.DataFrame(np.concatenate([np.empty((0, 9)), *blocks]), columns=list(REQUEST_MEASURES))
     return found
 
 

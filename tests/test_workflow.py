@@ -220,7 +220,7 @@ def test_labels_and_repeats_come_from_the_path(new_project: Callable[..., Projec
     project.snakemake()
     assert project.tables() == project.clean_tables()
     raw = rows_of(project.folder / "summary_raw.csv")
-    assert list(raw[0])[-4:] == ["run", "gpu", "gpus", "engine"]
+    assert list(raw[0])[-6:] == ["run", "tool", "tool_version", "gpu", "gpus", "engine"]
     labels = [(row["config"], row["count"], row["gpu"], row["gpus"], row["engine"]) for row in stats(project)]
     assert labels == [
         ("llama/elsewhere", "1", "", "", ""),

@@ -253,7 +253,23 @@ FURTHER: tuple[Column, ...] = (
     *_percentiles((1, 5, *PERCENTS, 0, 100), FURTHER_METRICS),
 )
 
-BY_NAME = {column.name: column for column in (*STANDARD, *FURTHER)}
+SLO: tuple[Column, ...] = (
+    _performance(
+        "slo_share",
+        "",
+        "share of all requests, failed ones too, that kept every bound of `slo` (0 to 1)",
+        recomputed="number of successful requests with every bounded value measured and within its bound / requests",
+    ),
+    _performance(
+        "goodput",
+        "req/s",
+        "requests that kept every bound of `slo` / duration",
+        recomputed="number of successful requests with every bounded value measured and within its bound / time_taken",
+    ),
+)
+"""The columns that the setting `slo` adds at the end of the metrics."""
+
+BY_NAME = {column.name: column for column in (*STANDARD, *FURTHER, *SLO)}
 
 PERCENTILE_COLUMNS = {(c.percent, c.metric): c.name for c in (*STANDARD, *FURTHER) if c.percent is not None}
 """(percentile, metric) → column name."""
@@ -294,6 +310,6 @@ PERFORMANCE = frozenset(column.name for column in BY_NAME.values() if column.rol
 
 
 def structure() -> str:
-    """Digest of what readers depend on: all of the columns of `summary_raw` but their descriptions and formulas."""
-    what = [(c.name, c.type, c.role, c.generation, c.percent, c.metric) for c in BY_NAME.values()]
+    """Digest of what readers depend on: all of the columns that they fill but their descriptions and formulas."""
+    what = [(c.name, c.type, c.role, c.generation, c.percent, c.metric) for c in (*STANDARD, *FURTHER)]
     return hashlib.sha256(repr((what, FILLED)).encode()).hexdigest()[:16]

@@ -84,7 +84,7 @@ def discover(
     Args:
         root: the results tree.
         exclude: glob patterns on paths below the tree (`*` matches `/` too); what matches is left out with all in it.
-        own: paths of folders that this workflow writes to.
+        own: paths of folders and files that this workflow writes to.
         progress: counts the sources.
         readers: are asked what a folder holds.
         since: what is older by its timestamp is left out, as far as paths show it; empty: nothing is.
@@ -184,29 +184,38 @@ class _Walk:
                 for entry in found:
                     name = entry.name
                     entries[name] = entry
-                    if name[0] != "." and name not in foreign and _is_folder(path, entry, looked):
-                        below = f"{path}/{name}" if path else name
-                        if not self.left_out(below, entry):
-                            folders[name] = below
+                    if name[0] == "." or name in foreign:
+                        continue
+                    try:
+                        if not entry.is_dir():
+                            continue
+                    except OSError as error:
+                        _cant_look(path, name, error, looked)
+                        continue
+                    below = f"{path}/{name}" if path else name
+                    if not self.left_out(below, entry):
+                        folders[name] = below
         except OSError as error:
             if not path:
                 raise MissingTree(f"the results tree {self.root!r} can't be listed: {error.strerror}") from error
             message = f"the folder can't be listed: {error.strerror}; what is in it is missing from the tables"
             return _Folder([], [], {path: _problem(path, "incomplete", message)}, [], {})
+        names = entries.keys()
+        listing = Listing(path, names)
         for reader in self.readers:
-            _ask(reader, Listing(path, entries.keys()), entries, folders, looked, self.selection)
+            for claimed in reader.sources(listing):
+                _note(reader, claimed, path, entries, folders, looked, self.selection)
         known = self.known
-        if not known.issuperset(entries):  # as in the folders of most runs
+        if not names <= known:  # as in the folders of most runs
             if self.labels_file in entries and self.labels_file not in folders:
                 self.look_at_labels(path, looked)
-            files = [
-                name
-                for name in entries
-                if name.endswith(self.endings) and name not in known and name != self.labels_file
-            ]
+            files = [name for name in entries if name.endswith(self.endings) and name not in known]
+            files = [name for name in files if (f"{path}/{name}" if path else name) not in self.own]
+            files = [name for name in files if name != self.labels_file]
             for reader in self.of_files if files else ():
                 if own := frozenset(name for name in files if name.endswith(reader.endings)):
-                    _ask(reader, Listing(path, own), entries, folders, looked, self.selection)
+                    for claimed in reader.sources(Listing(path, own)):
+                        _note(reader, claimed, path, entries, folders, looked, self.selection)
         looked.enter.extend(folders.values())
         return looked
 
@@ -312,42 +321,40 @@ def _problem(path: str, code: str, message: str, file: str = "") -> Problem:
     return Problem("skipped", code, storable(path), file, message)
 
 
-def _is_folder(path: str, entry: os.DirEntry[str], looked: _Folder) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError as error:
-        if error.errno != errno.ELOOP:  # what leads nowhere is none
-            below = f"{path}/{entry.name}" if path else entry.name
-            message = f"it can't be looked at: {error.strerror}; a run in it is missing from the tables"
-            looked.problems[below] = _problem(below, "incomplete", message)
-        return False
+def _cant_look(path: str, name: str, error: OSError, looked: _Folder) -> None:
+    """Note something of which nobody knows whether it is a folder."""
+    if error.errno != errno.ELOOP:  # what leads nowhere is none
+        below = f"{path}/{name}" if path else name
+        message = f"it can't be looked at: {error.strerror}; a run in it is missing from the tables"
+        looked.problems[below] = _problem(below, "incomplete", message)
 
 
-def _ask(
+def _note(
     reader: Reader,
-    listing: Listing,
+    claimed: Source | Trace,
+    path: str,
     entries: Mapping[str, os.DirEntry[str]],
     folders: dict[str, str],
     looked: _Folder,
     selection: Selection,
 ) -> None:
     """Note what a reader says that a folder holds; what is called like a file of its is not entered."""
-    for claimed in reader.sources(listing):
-        for name in claimed.foreign:
-            folders.pop(name, None)
-        if not selection.wants_all:
-            if claimed.path != listing.path and selection.excludes(claimed.path):  # a file; folders were asked before
-                continue
-            if selection.is_of_another_period(claimed.path, reader.place):
-                continue
-        if isinstance(claimed, Source):
-            signature = {name: signatures.of_entry(entries[name]) for name in sorted(claimed.files)}
-            if claimed.below:
-                signature |= signatures.signature_of(os.path.dirname(next(iter(entries.values())).path), claimed.below)
-            looked.claims.append((reader.name, claimed.path, signature))
+    for name in claimed.foreign:
+        folders.pop(name, None)
+    if not selection.wants_all:
+        if claimed.path != path and selection.excludes(claimed.path):  # a file; folders were asked before
+            return
+        if selection.is_of_another_period(claimed.path, reader.place):
+            return
+    if isinstance(claimed, Source):
+        signature = {name: signatures.of_entry(entries[name]) for name in sorted(claimed.files)}
+        if claimed.below:
+            signature |= signatures.signature_of(os.path.dirname(next(iter(entries.values())).path), claimed.below)
+        looked.claims.append((reader.name, claimed.path, signature))
+        if folders:
             for name in claimed.files:
                 folders.pop(name, None)
-        elif claimed.unless_below:
-            looked.unless_below.append(claimed)
-        else:
-            looked.problems[listing.path] = _problem(listing.path, claimed.code, claimed.message, claimed.file)
+    elif claimed.unless_below:
+        looked.unless_below.append(claimed)
+    else:
+        looked.problems[path] = _problem(path, claimed.code, claimed.message, claimed.file)

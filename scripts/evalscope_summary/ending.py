@@ -43,6 +43,7 @@ class Ending:
         self._config = config
         self._placed = placed
         self._reads_tables = reads_tables
+        self.status = self._table("status.json")
         self._before = self._overview_date()
 
     def _table(self, name: str) -> Path:
@@ -83,7 +84,7 @@ class Ending:
         last, now = self._folder.outputs / status.LAST, self._now()
         content = status.compose(now, status.State.load(last), self._config, succeeded, _STARTED)
         with _told():
-            status.write(self._table("status.json"), content)
+            status.write(self.status, content)
             if now:
                 jsonfile.write_atomically(last, now.dump())
 

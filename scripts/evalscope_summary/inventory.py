@@ -13,6 +13,7 @@ time; it costs reading again.
         <rule>.json                       what a rule depends on besides its input (of all trees, one made the tables)
         <rule>.made                       what its tables were when they were made
         labels/<part>.json                what labels files say about the runs of a batch, which `part_of` names
+        slo/<part>.json                   what the requests of the batch kept of `slo`
         rows/<part>                       what merge keeps of the batch, see `tables/batch_rows.py`
 """
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from . import patterns
-from .columns import BY_NAME, FURTHER, GROUP_LABELS, PERCENTILE_COLUMNS, STANDARD, Column
+from .columns import AT_LEAST, BY_NAME, FURTHER, GROUP_LABELS, PERCENTILE_COLUMNS, SLO, STANDARD, Column
 
 COUNT = Column("count", "integer", "", "number of runs in the group", "count", origin="summary_raw: its rows")
 SUCCESS_SHARE = Column(
@@ -74,6 +75,9 @@ OVERVIEW_PERCENTILES: Mapping[str, str] = {
     for metric, heading in {"latency": "latency", "ttft": "TTFT", "tpot": "TPOT", "itl": "ITL"}.items()
     for percent in (50, 99)
 }
+OVERVIEW_SLO: Mapping[str, str] = {"slo_share": "in SLO", "goodput": "goodput (req/s)"}
+"""As `OVERVIEW_AVERAGES`, with the setting `slo`."""
+
 STATISTIC_MEANINGS: Mapping[str, tuple[str, bool]] = {
     # statistic → meaning, whether it has the unit of its metric
     "avg": ("mean of the runs' values", True),
@@ -84,6 +88,8 @@ STATISTIC_MEANINGS: Mapping[str, tuple[str, bool]] = {
     "cv": ("coefficient of variation: std / avg, empty below two values or where avg is 0", False),
     "ci95": ("half the width of the 95 % confidence interval of the mean (Student t), empty below two values", True),
 }
+_NO_BOUNDS: Mapping[str, float] = MappingProxyType({})
+
 OF_ONE = frozenset({"avg", "min", "max", "median"})
 """The statistics that one value has: itself."""
 
@@ -95,10 +101,22 @@ def raw_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_raw`, in order.
 
     Args:
-        settings: `columns` (`standard`: 111, `all`: 191) and `ADDED_SETTINGS` (their columns stand after those).
+        settings: `columns` (`standard`: 111, `all`: 191), `ADDED_SETTINGS` (their columns stand after those), and `slo`
+            (its columns are the last metrics of the 111).
     """
+    end = _STANDARD_NAMES.index(AT_LEAST)
+    further = FURTHER if settings["columns"] == "all" else ()
     added = added_columns(settings)
-    return (*STANDARD, *added, *(FURTHER if settings["columns"] == "all" else ()))
+    return (*STANDARD[:end], *slo_columns(settings["slo"]), *STANDARD[end:], *added, *further)
+
+
+_STANDARD_NAMES = [column.name for column in STANDARD]
+
+
+def slo_columns(slo: Mapping[str, float]) -> tuple[Column, ...]:
+    """The columns that `slo` adds, if it names a bound: what they mean depends on the bounds."""
+    bounds = ", ".join(f"{name} ≤ {bound:g} s" for name, bound in slo.items())
+    return tuple(replace(column, origin=f"the request rows: {bounds}") for column in SLO) if slo else ()
 
 
 def added_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
@@ -134,22 +152,27 @@ NONE_ADDED: Mapping[str, Any] = {"label_pattern": "", "labels_file": "", "labels
 """`ADDED_SETTINGS` where there are no such columns."""
 
 
-def metric_columns(which: str) -> tuple[Column, ...]:
-    """The columns of `summary_raw` that `summary_stats` has statistics of, in its order."""
-    return (*(BY_NAME[name] for name in _STATS_METRICS), *(FURTHER if which == "all" else ()))
+def metric_columns(which: str, slo: Mapping[str, float] = _NO_BOUNDS) -> tuple[Column, ...]:
+    """The columns of `summary_raw` that `summary_stats` has statistics of, in its order.
+
+    Args:
+        which: the setting `columns`.
+        slo: the setting.
+    """
+    return (*(BY_NAME[name] for name in _STATS_METRICS), *(FURTHER if which == "all" else ()), *slo_columns(slo))
 
 
 def stats_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of `summary_stats`, in order; all statistics are floats.
 
     Args:
-        settings: `columns`, `ADDED_SETTINGS`, and `statistics` (of each metric, in this order).
+        settings: `columns`, `ADDED_SETTINGS`, `slo`, and `statistics` (of each metric, in this order).
     """
     return (
         *(BY_NAME.get(name) or COUNT for name in STATS_HEAD),
         *(
             statistic_column(metric, statistic)
-            for metric in metric_columns(settings["columns"])
+            for metric in metric_columns(settings["columns"], settings["slo"])
             for statistic in settings["statistics"]
         ),
         *(BY_NAME[name] for name in _STATS_TAIL),
@@ -178,7 +201,7 @@ def overview_layout(labels_shown: Sequence[str], settings: Mapping[str, Any]) ->
 
     Args:
         labels_shown: those that vary.
-        settings: `ADDED_SETTINGS`.
+        settings: `ADDED_SETTINGS` and `slo`.
     """
     by_name = BY_NAME | {column.name: column for column in added_columns(settings)}
     return (
@@ -187,6 +210,11 @@ def overview_layout(labels_shown: Sequence[str], settings: Mapping[str, Any]) ->
         SUCCESS_SHARE,
         *(statistic_column(BY_NAME[name], statistic) for name in OVERVIEW_AVERAGES for statistic in ("avg", "std")),
         *(statistic_column(BY_NAME[name], "avg") for name in OVERVIEW_PERCENTILES),
+        *(
+            statistic_column(column, statistic)
+            for column in slo_columns(settings["slo"])
+            for statistic in ("avg", "std")
+        ),
         PROBLEM_COUNT,
     )
 
@@ -217,14 +245,15 @@ _LONG_STATISTICS = {
 }
 
 
-def measured_columns(which: str) -> dict[str, tuple[str, str, str]]:
+def measured_columns(which: str, slo: Mapping[str, float] = _NO_BOUNDS) -> dict[str, tuple[str, str, str]]:
     """The columns of `summary_raw` that are no labels, in its order → their metric, statistic and unit in
     `summary_long`.
 
     Args:
         which: the setting `columns`.
+        slo: the setting.
     """
-    columns = raw_columns({"columns": which, **NONE_ADDED})
+    columns = raw_columns({"columns": which, **NONE_ADDED, "slo": slo})
     return {c.name: (*_measured(c), c.unit) for c in columns if c.role in ("count", "memory", "performance")}
 
 
@@ -316,10 +345,10 @@ FORMATS = ("csv", "json", "parquet", "xlsx")
 ADDED_SETTINGS = ("label_pattern", "labels_file", "labels")
 """The settings that columns are added by; `labels` are the names that are in the labels files (`folder_labels`)."""
 
-COLUMN_SETTINGS = ("columns", *ADDED_SETTINGS, "statistics")
+COLUMN_SETTINGS = ("columns", *ADDED_SETTINGS, "statistics", "slo")
 """The settings that the columns of the tables depend on."""
 
-MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", *ADDED_SETTINGS, "since", "until")
+MERGE_SETTINGS = ("metrics", "fill_percentiles", "prompt_long_chars", *ADDED_SETTINGS, "slo", "since", "until")
 """The settings that the rows of `summary_raw` depend on."""
 
 REQUEST_SETTINGS = ("prompt_long_chars", *ADDED_SETTINGS)
@@ -341,6 +370,6 @@ def label_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 def taken_names() -> frozenset[str]:
     """The names of all columns of all tables that no user added."""
-    settings = {"columns": "all", "statistics": STATISTICS, **NONE_ADDED}
+    settings = {"columns": "all", "statistics": STATISTICS, "slo": {"latency": 1}, **NONE_ADDED}
     tables = (*(columns(settings) for columns in TABLES.values()), request_columns(settings))
     return frozenset({column.name for table in tables for column in table} | {SUCCESS_SHARE.name, PROBLEM_COUNT.name})

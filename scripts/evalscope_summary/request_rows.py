@@ -1,8 +1,8 @@
 """The request rows of runs, one file per source, kept as long as the files that they were made from: what
 `readers.requests` says of each request, in the order of their starts.
 
-A file is a line of JSON (what it was made of, and the runs with their number of rows), and then the rows, each the
-`layouts.REQUEST_MEASURES` as native floats, NaN where there is none.
+A file is a line of JSON (what it was made of, and the runs with their number of rows and their duration), and then the
+rows, each the `layouts.REQUEST_MEASURES` as native floats, NaN where there is none.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from .inventory import Inventory, source_hash
 from .layouts import REQUEST_MEASURES
 from .readers import reader
 from .readers.base import Signature
-from .readers.recompute import first_token, token_latency, usable_intervals, values_of
+from .readers.recompute import Duration, first_token, token_latency, usable_intervals, values_of
 from .readers.requests import Requests, UnreadableRequests
 from .records import computing_seconds, remove_others, signature_now
 
@@ -48,6 +48,20 @@ class Read(NamedTuple):
 
     signature: Signature
     messages: list[str]
+
+
+class Run(NamedTuple):
+    """A run whose rows are kept.
+
+    Attributes:
+        name: in the tables.
+        requests: how many it has.
+        seconds: its duration, as `metrics: recomputed` has it; None if it can't be told.
+    """
+
+    name: str
+    requests: int
+    seconds: float | None
 
 
 class RequestRows:
@@ -81,11 +95,24 @@ class RequestRows:
                 (result,) = self._worker([(source, result)])
             yield result.messages if isinstance(result, Read) else [f"{source}: reading it {result.message}"]
 
-    def runs(self, source: str) -> Iterator[tuple[str, Iterator[Rows]]]:
+    def update(self, batch: str) -> tuple[int, list[str]]:
+        """Read the new and changed sources of a batch such as `1-of-8`, and remove the rows of those that are gone.
+
+        Returns:
+            How many were read, and why a run has no rows, a text each.
+        """
+        found = [messages for messages in self.refresh() if messages is not None]
+        self.close()
+        number, batches = (int(part) for part in batch.split("-of-"))
+        self.remove_others(number - 1, batches)
+        return len(found), [message for messages in found for message in messages]
+
+    def runs(self, source: str) -> Iterator[tuple[Run, Iterator[Rows]]]:
         """The runs of a source that was refreshed, and their rows in parts that are to be taken before the next run."""
         with open(self._path(source), "rb") as file:
-            for run, count in json.loads(file.readline())["runs"]:
-                yield run, _blocks(file, count)
+            for run in json.loads(file.readline())["runs"]:
+                own = Run(*run)
+                yield own, _blocks(file, own.requests)
 
     def remove_others(self, batch: int, batches: int) -> None:
         """Remove the rows of sources that the batch no longer has."""
@@ -106,7 +133,7 @@ class RequestRows:
         """What is kept of a source, None if it is not what it would be now."""
         with suppress(OSError, ValueError, KeyError, TypeError), open(self._path(source), "rb") as file:
             header: dict[str, Any] = json.loads(file.readline())
-            rows = sum(count for _, count in header["runs"])
+            rows = sum(Run(*run).requests for run in header["runs"])
             whole = os.fstat(file.fileno()).st_size == file.tell() + rows * len(REQUEST_MEASURES) * 8
             if whole and header["made_of"] == self._made_of(source, self._inventory.sources[source].signature):
                 return header
@@ -121,7 +148,7 @@ class RequestRows:
         signature = claimed.signature
         messages: list[str] = []
         for attempt in range(_ATTEMPTS):
-            runs: list[tuple[str, int]] = []
+            runs: list[Run] = []
             settled = True
             with tempfile.TemporaryFile(prefix=bounded.scratch_prefix) as rows:
                 if failure:
@@ -136,9 +163,7 @@ class RequestRows:
             signature = now
         raise AssertionError
 
-    def _collect(
-        self, source: str, claimed: Claimed, rows: IO[bytes], runs: list[tuple[str, int]]
-    ) -> tuple[list[str], bool]:
+    def _collect(self, source: str, claimed: Claimed, rows: IO[bytes], runs: list[Run]) -> tuple[list[str], bool]:
         """Write the rows of all runs of a source, and note the runs; returns why some have none, and whether that is
         so as long as the files are the same."""
         name = source
@@ -147,14 +172,16 @@ class RequestRows:
             for tool in claimed.readers:
                 for run, parts in reader(tool).requests(self._root, source, claimed.signature):
                     name, before = run, rows.tell()
-                    runs.append((run, _in_order(parts, rows)))
+                    duration = Duration()
+                    count = _in_order(_timed(parts, duration), rows)
+                    runs.append(Run(run, count, duration.seconds))
         except UnreadableRequests as error:
             rows.truncate(before)
             rows.seek(before)
             return [f"{name}: {error}; it has no requests in the table"], not error.passing
         return [], True
 
-    def _write(self, source: str, made_of: dict[str, Any], runs: Sequence[tuple[str, int]], rows: IO[bytes]) -> None:
+    def _write(self, source: str, made_of: dict[str, Any], runs: Sequence[Run], rows: IO[bytes]) -> None:
         path = self._path(source)
         with jsonfile.writing(os.path.dirname(path)):
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -170,6 +197,13 @@ def _blocks(file: IO[bytes], count: int) -> Iterator[Rows]:
 
 
 # --- rows of a run, in order ------------------------------------------------------------------------------------------
+
+
+def _timed(parts: Iterable[Requests], duration: Duration) -> Iterator[Requests]:
+    """The parts of a run, from which the duration is taken as they pass."""
+    for part in parts:
+        duration.add(part)
+        yield part
 
 
 def _in_order(parts: Iterable[Requests], target: IO[bytes]) -> int:

@@ -65,10 +65,10 @@ def table_memory(runs: int, settings: Mapping[str, Any], attempt: int) -> int:
 
     Args:
         runs: their number.
-        settings: `columns` and `statistics`.
+        settings: `columns`, `slo` and `statistics`.
         attempt: 1 for the first.
     """
-    cells = runs * len(metric_columns(settings["columns"])) * len(settings["statistics"])
+    cells = runs * len(metric_columns(settings["columns"], settings["slo"])) * len(settings["statistics"])
     return attempt * round(SNAKEMAKE_MB + _TABLE_MB + cells * _BYTES_PER_CELL / 1e6)
 
 

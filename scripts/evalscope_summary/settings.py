@@ -49,7 +49,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             "configuration: 'results_dir' is in a storage of Snakemake, which has files and no trees: name a folder"
             " where it is mounted (rclone mount, for example) or copied to"
         )
-    given = {key: _boolean(value, rules["properties"][key]) for key, value in config.items()}
+    given = {key: _as_meant(value, rules["properties"][key]) for key, value in config.items()}
     given |= {key: _moment(key, given[key]) for key in ("since", "until") if key in given}
     try:
         result: dict[str, Any] = fastjsonschema.compile(rules)(json.loads(json.dumps(given)))
@@ -148,8 +148,17 @@ def _moment(key: str, value: Any) -> Any:
         ) from error
 
 
-def _boolean(value: Any, rule: Mapping[str, Any]) -> Any:
-    """`--config strict=true` reaches us as text: Snakemake 9 takes only `True` for a truth value there."""
+def _as_meant(value: Any, rule: Mapping[str, Any]) -> Any:
+    """What Snakemake 9 makes a text of in `--config`: truth values, of which it knows only `True`, and numbers in
+    something else (`slo={ttft: 0.5}`)."""
+    if rule.get("type") == "object" and isinstance(value, Mapping):
+        known = rule.get("properties", {})
+        return {name: _as_meant(part, known.get(name, {})) for name, part in value.items()}
+    if rule.get("type") == "number" and isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
     if (rule.get("type") == "boolean" or True in rule.get("enum", ())) and isinstance(value, str):
         return {"true": True, "false": False}.get(value.lower(), value)
     return value

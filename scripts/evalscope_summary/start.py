@@ -32,6 +32,7 @@ class Start:
         dry: it makes nothing (`-n`).
         finds_runs: not in a job, which must not walk the tree, nor with `--lint`, which needs none.
         draws: only draws a graph, which needs no tree either.
+        imported: by another workflow, which has code of its own in this process.
     """
 
     placed: str
@@ -41,6 +42,7 @@ class Start:
     dry: bool = False
     finds_runs: bool = True
     draws: bool = False
+    imported: bool = False
 
     @classmethod
     def of(cls, workflow: Any, config: Mapping[str, Any]) -> "Start":
@@ -52,7 +54,8 @@ class Start:
         deployment = workflow.deployment_settings  # none with `--lint`
         methods = {method.name for method in deployment.deployment_method} if deployment else set()
         # the containers of an importing workflow may be for its own rules alone
-        wanted = "APPTAINER" in methods and bool(config["container"] or workflow.modifier.namespace is None)
+        imported = workflow.modifier.namespace is not None
+        wanted = "APPTAINER" in methods and bool(config["container"] or not imported)
         return cls(
             str(workflow.modifier.path_modifier.replace_prefix(workflow.pathvars.apply(config["output"]))),
             "CONDA" in methods or wanted,
@@ -61,6 +64,7 @@ class Start:
             workflow.output_settings.dryrun,  # `workflow.dryrun` is not known yet while the Snakefile is parsed
             workflow.is_main_process and workflow.check_envvars,  # `--lint` does not check them
             not _GRAPHS.isdisjoint(argument.partition("=")[0] for argument in sys.argv),
+            imported,
         )
 
 

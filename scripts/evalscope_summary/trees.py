@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ class EmptyTree(Exception):
 
 
 @cache  # each `use rule` of an importing workflow parses the Snakefile once more; a tree may grow meanwhile
-def _walked(root: str, own: str, exclude: tuple[str, ...], own_readers: tuple[str, ...], **more: str) -> discovery.Tree:
+def _walked(
+    root: str, own: tuple[str, ...], exclude: tuple[str, ...], own_readers: tuple[str, ...], **more: str
+) -> discovery.Tree:
     with progress.shown(progress.Progress("finding runs")) as found_so_far:
-        return discovery.discover(root, exclude, (own,), found_so_far, readers.load(own_readers), **more)
+        return discovery.discover(root, exclude, own, found_so_far, readers.load(own_readers), **more)
 
 
 @cache
@@ -32,8 +34,12 @@ def _say(message: str) -> None:
     print(f"evalscope-summary: {message}", file=sys.stderr)
 
 
-def found(config: Mapping[str, Any]) -> list[discovery.Tree]:
+def found(config: Mapping[str, Any], made: Iterable[Path] = ()) -> list[discovery.Tree]:
     """What lies below each results tree of a configuration; says which patterns of `exclude` match nothing.
+
+    Args:
+        config: where to look, and for what.
+        made: the files that are made of it, which may lie in it.
 
     Raises:
         MissingTree: a results tree is not there.
@@ -42,12 +48,10 @@ def found(config: Mapping[str, Any]) -> list[discovery.Tree]:
     for root in names:
         if not os.path.isdir(root):
             discovery.discover(root)  # says what is wrong, before anything is written
-    lists = (tuple(config["exclude"]), tuple(config["readers"]))
+    own = tuple(os.path.realpath(path) for path in (config["work_dir"], *made))
+    lists = (own, tuple(config["exclude"]), tuple(config["readers"]))
     more = {key: config[key] for key in ("since", "until", "labels_file")}
-    result = [
-        _walked(os.path.realpath(root), os.path.realpath(config["work_dir"]), *lists, name=name, **more)
-        for root, name in names.items()
-    ]
+    result = [_walked(os.path.realpath(root), *lists, name=name, **more) for root, name in names.items()]
     for pattern in config["exclude"]:
         if all(pattern in tree.unmatched for tree in result):
             _say(f"'exclude' {pattern!r} matches nothing (else) below {_all(config)}: mend it, or remove it")

@@ -13,6 +13,7 @@ from typing import Any
 from . import (
     array_logs,
     discovery,
+    garbage,
     job_rate,
     jsonfile,
     last_words,
@@ -59,6 +60,7 @@ _RULES: Mapping[str, tuple[str, ...]] = {
     "strict": ("strict", "accepted_problems"),
     "overview": (*COLUMN_SETTINGS, *GROUP_SETTINGS, "metrics", "csv_bom", "language"),
     "workbook": (*COLUMN_SETTINGS, "language"),
+    "slo": ("slo",),
     "request_rows": REQUEST_SETTINGS,
     "request_table": REQUEST_SETTINGS,
     "data_package": (*COLUMN_SETTINGS, "metrics", "tables"),
@@ -92,6 +94,7 @@ class Flow(Jobs):
         self.output: str = self.config["output"]
         self.folder = WorkFolder.of(self.config["work_dir"], self.config["results_dir"], start.placed)
         self.strict: bool = self.config["strict"] is not False
+        self.slo = bool(self.config["slo"])
         if start.image:
             roots = several.paths(self.config["results_dir"])
             show_in_containers([checkout, *roots, self.config["work_dir"], os.path.dirname(start.placed) or "."])
@@ -169,6 +172,10 @@ class Flow(Jobs):
         """Path of the requests of a batch, with wildcards as `inventory`."""
         return str(self.folder.outputs / "requests" / f"{self._part(batch)}.parquet")
 
+    def within_slo(self, batch: str) -> str:
+        """Path of what the requests of a batch kept of `slo`, with wildcards as `inventory`."""
+        return str(self.folder.outputs / "slo" / f"{self._part(batch)}.json")
+
     def pack(self, name: str) -> str:
         """Path of something of a batch in the storage that jobs share instead of files; the name may hold wildcards.
 
@@ -209,13 +216,15 @@ class Flow(Jobs):
             WrongLabels: a labels file can't be used.
             WrongConfiguration: a label is named that there is not.
         """
+        if not self.start.imported:  # else a file that others left open would lose what they wrote last
+            garbage.pass_over_what_is_there()
         if not self.start.finds_runs:
             return
         last_words.listen()
         check_command()
         progress.choose(self.start.quiet)
         config = self.config
-        found = trees.found(config)
+        found = trees.found(config, (*self.tables(), self.ending.status))
         trees.check_empty(found, config, self.folder.trees, self._chained())
         labels = trees.labels_in(found, config)
         config["labels"] = list(labels.names)
@@ -267,7 +276,7 @@ class Flow(Jobs):
             if may_write[outputs]:
                 self.kept.remove_remains()
                 if all(may_write.values()) and not self.start.dry:
-                    of_batches = self.each(self.stamp(_BATCH), self.request_rows(_BATCH))
+                    of_batches = self.each(self.stamp(_BATCH), self.request_rows(_BATCH), self.within_slo(_BATCH))
                     forget_unfinished({*map(str, self.tables()), *of_batches, self.strict_stamp})
             mine = [files for folder, files in wanted.items() if may_write[folder]]
             if mine:

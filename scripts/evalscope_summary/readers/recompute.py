@@ -64,22 +64,45 @@ def percentile(values: Sample, percent: int) -> float | None:
     return values.smallest(max(math.ceil(values.count * percent / 100), 1) - 1) if values.count else None
 
 
+class Duration:
+    """The duration of a test, from its requests, which come in parts.
+
+    Attributes:
+        start: earliest start of all requests, failed ones too, on the client's clock; infinite if none was recorded.
+        end: latest end of them, 0 if none was recorded.
+    """
+
+    def __init__(self) -> None:
+        self.start = math.inf
+        self.end = 0.0
+
+    def add(self, requests: Requests) -> None:
+        """Add some requests."""
+        start, end = values_of(requests.start), values_of(requests.end)
+        self.start = float(start.min(where=start > 0, initial=self.start))
+        self.end = float(end.max(where=end > 0, initial=self.end))
+
+    @property
+    def seconds(self) -> float | None:
+        """From the earliest start to the latest end; None if it can't be told."""
+        seconds = self.end - self.start
+        return seconds if 0 < seconds < math.inf else None
+
+
 class Recomputation:
     """Takes the requests of a run in parts, then gives its cells. Memory does not grow with their number.
 
     Attributes:
         values: metric of `METRICS` → its values.
         succeeded: number of successful requests.
-        start: earliest start of all requests, failed ones too, on the client's clock; infinite if none was recorded.
-        end: latest end of them, 0 if none was recorded.
+        duration: of the test.
         unusable: the tool's own name of a value, or `intervals` → how many can't be one.
     """
 
     def __init__(self) -> None:
         self.values: Mapping[str, Sample] = {metric: Sample() for metric in METRICS}
         self.succeeded = 0
-        self.start = math.inf
-        self.end = 0.0
+        self.duration = Duration()
         self.unusable: Counter[str] = Counter()
 
     def close(self) -> None:
@@ -90,9 +113,7 @@ class Recomputation:
     @np.errstate(over="ignore")  # damaged rows may hold any number; what overflows is left out
     def add(self, requests: Requests) -> None:
         """Add some requests."""
-        start, end = values_of(requests.start), values_of(requests.end)
-        self.start = float(start.min(where=start > 0, initial=self.start))
-        self.end = float(end.max(where=end > 0, initial=self.end))
+        self.duration.add(requests)
         self.unusable += requests.unusable
         intervals = usable_intervals(requests)
         dropped = int(np.isnan(intervals).sum())
@@ -119,19 +140,13 @@ class Recomputation:
         }.items():
             self.values[metric].add(values)
 
-    @property
-    def seconds(self) -> float | None:
-        """The duration of the test: from the earliest start to the latest end; None if it can't be told."""
-        seconds = self.end - self.start
-        return seconds if 0 < seconds < math.inf else None
-
     def cells(self, applies: Callable[[str], bool] = lambda column: True) -> dict[str, float]:
         """All performance cells that can be derived; without a success the duration alone.
 
         Args:
             applies: whether the run can have values in a column.
         """
-        values, seconds = self.values, self.seconds
+        values, seconds = self.values, self.duration.seconds
         found: dict[str, float | None] = {"time_taken": seconds}
         if self.succeeded:
             tokens_in, tokens_out = values["input_tokens"], values["output_tokens"]

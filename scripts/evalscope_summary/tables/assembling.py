@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .. import labels
@@ -10,12 +11,14 @@ from ..columns import AT_LEAST, BELOW, PERFORMANCE, Column
 from ..folder_labels import NO_LABELS, FolderLabels
 from ..layouts import label_names
 from ..problems import Problem, in_tree
-from ..record import Part, Record
+from ..record import Part, Record, Values
 from ..selection import within
 from .order import natural
 
 Row = dict[str, Any]
 """Column name → value, None or absent where the cell is empty."""
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 def assemble(record: Record, settings: Mapping[str, Any], folders: FolderLabels = NO_LABELS, tree: str = "") -> Row:
@@ -103,6 +106,7 @@ def entries(
     cells: Callable[[Row], Any] = lambda row: row,
     folders: FolderLabels = NO_LABELS,
     tree: str = "",
+    kept: Mapping[str, Values] = _NONE,
 ) -> Merged:
     """Assemble the rows of some runs, in the order of the records.
 
@@ -112,6 +116,7 @@ def entries(
         cells: what to keep of a row.
         folders: what labels files say.
         tree: its name, if it is one of several.
+        kept: run, as its tree calls it → its cells of the columns that `slo` adds.
     """
     names = (*label_names(settings), "timestamp", "run", AT_LEAST, BELOW)
     made: list[Entry] = []
@@ -127,6 +132,7 @@ def entries(
         for part in _parts(record, settings):
             problems += part.problems
         row = assemble(record, settings, folders, tree)
+        row |= kept.get(record.common.values.get("run", ""), _NONE)
         own = tuple(row)
         if own not in present:
             present[own] = frozenset(own)

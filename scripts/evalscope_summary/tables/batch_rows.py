@@ -27,7 +27,8 @@ def name_of(inventory: bytes, settings: Mapping[str, Any], beside: bytes) -> byt
     Args:
         inventory: what the batch's inventory holds.
         settings: of rule `merge`, with the digest of its program.
-        beside: what else they depend on: what labels files say about its runs, the name of its tree.
+        beside: what else they depend on: what labels files say about its runs, the name of its tree,
+            what rule `slo` found in it.
     """
     own = {key: settings[key] for key in (*MERGE_SETTINGS, "columns", "program")}
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode())

@@ -14,7 +14,7 @@ def overview_columns(path: Path, settings: Mapping[str, Any]) -> tuple[Column, .
 
     Args:
         path: of the file.
-        settings: `layouts.ADDED_SETTINGS`.
+        settings: `layouts.COLUMN_SETTINGS`.
     """
     header = csv_header(path)
     return overview_layout(header[: header.index(COUNT.name)], settings)

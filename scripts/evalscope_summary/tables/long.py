@@ -19,11 +19,11 @@ def long_lines(raw: Table, settings: Mapping[str, Any]) -> Iterator[bytes]:
 
     Args:
         raw: `summary_raw`.
-        settings: `columns` and `layouts.ADDED_SETTINGS`.
+        settings: `columns`, `slo` and `layouts.ADDED_SETTINGS`.
     """
     of_run = long_columns(settings)[: -len(LONG_MEASURE)]
     labels = csv_line(of_run)
-    measured = measured_columns(settings["columns"])
+    measured = measured_columns(settings["columns"], settings["slo"])
     before = [f",{metric},{statistic},".encode() for metric, statistic, _ in measured.values()]
     after = [f",{unit}".encode() for _, _, unit in measured.values()]
     for some in blocks_of(raw):

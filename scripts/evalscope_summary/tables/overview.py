@@ -16,6 +16,7 @@ from ..layouts import (
     COUNT,
     OVERVIEW_AVERAGES,
     OVERVIEW_PERCENTILES,
+    OVERVIEW_SLO,
     PROBLEM_COUNT,
     SUCCESS_SHARE,
     label_names,
@@ -52,9 +53,13 @@ def inputs(settings: Mapping[str, Any]) -> list[str]:
     """The columns of `summary_raw` that the overview is made of.
 
     Args:
-        settings: `layouts.GROUP_SETTINGS`.
+        settings: `layouts.GROUP_SETTINGS`, and `slo`.
     """
-    return [*label_names(settings), *_OF_RUNS, *OVERVIEW_AVERAGES, *OVERVIEW_PERCENTILES]
+    return [*label_names(settings), *_OF_RUNS, *OVERVIEW_AVERAGES, *OVERVIEW_PERCENTILES, *_slo_metrics(settings)]
+
+
+def _slo_metrics(settings: Mapping[str, Any]) -> list[str]:
+    return [*OVERVIEW_SLO] if settings["slo"] else []
 
 
 def overview(raw: pd.DataFrame, settings: Mapping[str, Any], problems: Sequence[Problem] = ()) -> Overview:
@@ -62,7 +67,7 @@ def overview(raw: pd.DataFrame, settings: Mapping[str, Any], problems: Sequence[
 
     Args:
         raw: `summary_raw`, or its `inputs`.
-        settings: `layouts.GROUP_SETTINGS`.
+        settings: `layouts.GROUP_SETTINGS`, and `slo`.
         problems: of `summary_problems`.
     """
     found = groups(raw, settings)
@@ -78,6 +83,7 @@ def overview(raw: pd.DataFrame, settings: Mapping[str, Any], problems: Sequence[
         share.rename(SUCCESS_SHARE.name),
         of_groups(raw, found, list(OVERVIEW_AVERAGES), ("avg", "std")),
         of_groups(raw, found, list(OVERVIEW_PERCENTILES), ("avg",)),
+        *([of_groups(raw, found, slo, ("avg", "std"))] if (slo := _slo_metrics(settings)) else ()),
         wrong.astype("Int64").rename(PROBLEM_COUNT.name),
     ]
     return Overview(overview_layout(varying, settings), pd.concat(parts, axis=1), common)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..columns import Column
+from ..columns import BY_NAME, Column
 from ..languages import say, translated
-from ..layouts import COUNT, OVERVIEW_AVERAGES, OVERVIEW_PERCENTILES, PROBLEM_COUNT, SUCCESS_SHARE
+from ..layouts import COUNT, OVERVIEW_AVERAGES, OVERVIEW_PERCENTILES, OVERVIEW_SLO, PROBLEM_COUNT, SUCCESS_SHARE
 from ..problems import printable
 from ..terminal import shortened, width
 from .csv import read_csv
@@ -17,9 +17,9 @@ from .frame import cells_of
 
 RUNS, SUCCESS = "runs", "success"
 TELLING = (
-    *(RUNS, SUCCESS, "output tok/s", "P99 TTFT (s)", "TTFT (s)", "requests/s", "P99 latency (s)", "latency (s)"),
-    *("TPOT (s)", "P99 TPOT (s)", "ITL (s)", "P99 ITL (s)", "P50 TTFT (s)", "P50 latency (s)", "P50 TPOT (s)"),
-    "P50 ITL (s)",
+    *(RUNS, SUCCESS, *OVERVIEW_SLO.values(), "output tok/s", "P99 TTFT (s)", "TTFT (s)", "requests/s"),
+    *("P99 latency (s)", "latency (s)", "TPOT (s)", "P99 TPOT (s)", "ITL (s)", "P99 ITL (s)", "P50 TTFT (s)"),
+    *("P50 latency (s)", "P50 TPOT (s)", "P50 ITL (s)"),
 )
 """The metrics of an overview, the most telling ones first."""
 
@@ -52,17 +52,24 @@ def metric_texts(table: pd.DataFrame, spread: bool) -> dict[str, list[str]]:
     shares = cells_of(table[SUCCESS_SHARE.name])
     found = {
         RUNS: [str(count) for count in cells_of(table[COUNT.name])],
-        SUCCESS: ["" if share is None else f"{short(100 * share)} %" for share in shares],
+        SUCCESS: [_percent(share) for share in shares],
     }
-    for name, heading in OVERVIEW_AVERAGES.items():
+    for name, heading in {**OVERVIEW_AVERAGES, **OVERVIEW_SLO}.items():
+        if f"{name}_avg" not in table:
+            continue
+        text = _percent if BY_NAME[name].unit == "" else short
         pairs = zip(cells_of(table[f"{name}_avg"]), cells_of(table[f"{name}_std"]), strict=True)
         found[heading] = [
-            short(average) + (f" ± {short(deviation)}" if spread and deviation is not None else "")
+            text(average) + (f" ± {text(deviation)}" if spread and deviation is not None else "")
             for average, deviation in pairs
         ]
     for name, heading in OVERVIEW_PERCENTILES.items():
         found[heading] = [short(value) for value in cells_of(table[f"{name}_avg"])]
-    return {name: found[name] for name in TELLING if name in (RUNS, SUCCESS) or any(found[name])}
+    return {name: found[name] for name in TELLING if name in (RUNS, SUCCESS) or any(found.get(name, ()))}
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{short(100 * share)} %"
 
 
 def short(value: float | None) -> str:
@@ -90,7 +97,7 @@ def on_a_terminal(path: Path, settings: Mapping[str, Any], columns: int) -> str:
 
     Args:
         path: of the file.
-        settings: `layouts.ADDED_SETTINGS`.
+        settings: `layouts.COLUMN_SETTINGS`.
         columns: of the terminal.
     """
     layout = overview_columns(path, settings)

@@ -20,7 +20,7 @@ def statistics(raw: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
 
     Args:
         raw: `summary_raw`.
-        settings: `columns`, `statistics` (which ones), and what `groups.groups` needs.
+        settings: `columns`, `slo`, `statistics` (which ones), and what `groups.groups` needs.
     """
     return pd.concat(list(statistics_by_parts(raw, settings)), ignore_index=True)
 
@@ -28,7 +28,7 @@ def statistics(raw: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
 def statistics_by_parts(raw: pd.DataFrame, settings: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     """What `statistics` makes, as a table that is never in memory as a whole."""
     found = groups(raw, settings)
-    metrics = [column.name for column in metric_columns(settings["columns"])]
+    metrics = [column.name for column in metric_columns(settings["columns"], settings["slo"])]
     names = [column.name for column in stats_columns(settings)]
     names = [name for name in names if name == COUNT.name or name in found.labels]
     head = len(STATS_HEAD)
@@ -56,11 +56,12 @@ def of_groups(
     repeated = sizes > 1
     several = np.repeat(repeated, sizes)
     cells = np.full((len(sizes), len(wanted), len(metrics)), np.nan)
-    of_one, of_several = values[~several], _Values(pd.DataFrame(values[several]), of_run[several])
     for index, name in enumerate(wanted):
         if name in OF_ONE:  # the statistic of one value is the value, and in most trees nearly all groups have one run
-            cells[~repeated, index] = of_one
-        if repeated.any():
+            cells[~repeated, index] = values[~several]
+    if repeated.any():
+        of_several = _Values(pd.DataFrame(values[several]), of_run[several])
+        for index, name in enumerate(wanted):
             cells[repeated, index] = getattr(of_several, name)
     cells[~np.isfinite(cells)] = np.nan
     names = [f"{metric}_{name}" for metric in metrics for name in wanted]

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 
 from ...bounded import Failure
-from ...columns import BY_NAME, PERCENTS, STANDARD, Column
+from ...columns import FURTHER, PERCENTS, STANDARD, Column
 from ...record import Record, Wanted
 from ..base import Listing, Reader, Source, Trace
 from ..requests import Requests
@@ -78,7 +78,7 @@ class Evalscope(Reader):
 
     def origins(self) -> Mapping[str, str]:
         """The keys of the summary and the percentile file, and what `definitions.ORIGINS` says in words."""
-        return {column.name: _origin(column) for column in BY_NAME.values()}
+        return {column.name: _origin(column) for column in (*STANDARD, *FURTHER)}
 
 
 def _origin(column: Column) -> str:

@@ -1,0 +1,44 @@
+"""Count the requests of one batch's runs that kept the bounds of `slo`. Run by rule `slo`.
+
+The rows of new and changed runs are read, and kept in the work folder; those of the others are there."""
+
+import argparse
+import gc
+import json
+import sys
+from pathlib import Path
+
+from evalscope_summary import slo
+from evalscope_summary.inventory import Inventory
+from evalscope_summary.jsonfile import write_atomically, writing
+from evalscope_summary.progress import is_quiet
+from evalscope_summary.records import Records
+from evalscope_summary.request_rows import RequestRows
+
+
+def main() -> None:
+    """Read what changed, then count in all runs of the batch."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("inventory", type=Path, help="inventory of the batch, in <work folder of the tree>/inventory/")
+    parser.add_argument("settings", type=Path, help="JSON file with the settings of this rule")
+    parser.add_argument("batch", help="name of the batch, such as 1-of-8")
+    parser.add_argument("target", type=Path, help="the JSON file to write: run → its cells")
+    options = parser.parse_args()
+    gc.disable()  # it ends soon, and leaves next to no garbage
+    bounds = json.loads(options.settings.read_bytes())["slo"]
+    inventory = Inventory.load(options.inventory)
+    folder = options.inventory.parent.parent
+    kept = RequestRows(folder / "requests", Records(folder / "records").tree(inventory), inventory)
+    read, messages = kept.update(options.batch)
+    for message in messages:
+        print(message, file=sys.stderr)
+    found = {run.name: slo.cells(run, rows, bounds) for source in inventory.sources for run, rows in kept.runs(source)}
+    with writing(options.target.parent):
+        options.target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(options.target, json.dumps(found).encode("ascii"))
+    if not is_quiet():
+        print(f"batch {options.batch}: bounds of {len(found)} runs; {read} were read", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
