@@ -205,7 +205,7 @@ def test_where_records_were_deleted_runs_are_read_again(merging: Merging) -> Non
     shutil.rmtree(merging.work.trees[0].path / "records")
     assert merging.tables() == tables
     assert merging.asked == {path.stem for path in merging.inventories if Inventory.load(path).sources}
-    assert merging.work.has_records()
+    assert merging.work.trees[0].has_records()
 
 
 def test_a_run_that_could_not_be_read_as_it_is_keeps_no_rows_for_the_next_start(

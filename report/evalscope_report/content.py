@@ -79,7 +79,8 @@ def content(raw: Path, stats: Path | None, problems: Path, settings_file: Path) 
     }
     if stats:
         tables["stats"] = _table(stats_columns(settings), read_csv(stats, stats_columns(settings)), {})
-    places = [readers.place(run or "") for run in cells_of(wrong["run"])]
+    names = list(settings["trees"].values())
+    places = [readers.place(_in_its_tree(run or "", names)) for run in cells_of(wrong["run"])]
     return {
         "tables": tables,
         "groups": of_run,
@@ -96,6 +97,11 @@ def content(raw: Path, stats: Path | None, problems: Path, settings_file: Path) 
         "metrics": settings["metrics"],
         "text": TEXT,
     }
+
+
+def _in_its_tree(run: str, names: Sequence[str]) -> str:
+    """The path of a run below its tree, without the tree's name, which it has if there are several."""
+    return next((run.removeprefix(f"{name}/") for name in names if name and run.startswith(f"{name}/")), run)
 
 
 LOAD = ("parallel", "rate", "number")

@@ -311,7 +311,7 @@ class Flow(Jobs):
         wanted = {}
         for rule, keys in _RULES.items():
             content = {key: self.config[key] for key in keys} | {"program": of_program(f"{rule}.py")}
-            if rule in ("merge", "request_rows"):
+            if rule in ("merge", "request_rows", "overview"):  # the report reads those of the last
                 content["trees"] = self.folder.names
             if rule == "merge" and labels:
                 content["labels_of_runs"] = digest_of(hashlib.sha256(data).digest() for data in labels.values())
