@@ -42,6 +42,7 @@ if flow.start.image:
 
 wildcard_constraints:
     table="raw|stats|long|compare",
+    tree="[0-9a-f]{16}",  # where there are several: its folder in the work folder
 
 
 # The default: the `tables` in the `formats` of the configuration.
@@ -58,7 +59,7 @@ rule extract:
     Snakemake, it is no job, and takes over the records of the two rules below."""
     input:
         inventory=local(flow.inventory("{scatteritem}")),
-        records=lambda wildcards: flow.read_elsewhere(workflow, wildcards.scatteritem),
+        records=lambda wildcards: flow.read_elsewhere(workflow, wildcards),
     output:
         touch(local(flow.stamp("{scatteritem}"))),
     log:
@@ -137,10 +138,10 @@ rule merge:
     """All records → the table of runs, and what was wrong. Reruns when a batch or its settings did."""
     input:
         settings=local(flow.settings("merge")),
-        inventories=local([flow.inventory(batch) for batch in BATCHES]),
-        extracted=local([flow.stamp(batch) for batch in BATCHES]),
-        slo=local([flow.within_slo(batch) for batch in BATCHES]) if flow.slo else [],
-        labels=local([path for batch in BATCHES for path in flow.labels(batch)]),
+        inventories=local(flow.each(flow.inventory("{scatteritem}"))),
+        extracted=local(flow.each(flow.stamp("{scatteritem}"))),
+        labels=local(flow.each(*flow.labels("{scatteritem}"))),
+        slo=local(flow.each(flow.within_slo("{scatteritem}"))) if flow.slo else [],
     output:
         raw=flow.table("raw", "csv"),
         problems=report(flow.table("problems", "csv"), category="Summary"),
@@ -304,7 +305,7 @@ rule request_rows:
 rule requests:
     input:
         settings=local(flow.settings("request_table")),
-        parts=local([flow.request_rows(batch) for batch in BATCHES]),
+        parts=local(flow.each(flow.request_rows("{scatteritem}"))),
         strict=local(flow.strict_stamp) if flow.strict else [],
     output:
         directory(flow.requests),

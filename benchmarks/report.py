@@ -164,7 +164,9 @@ def main() -> None:
         made = list({"sweep": sweep, "mixed": mixed}.get(options.tree, partial(rows, options.runs, options.repeats))())
         problems = [Problem("warning", "mixed-definitions", row["run"], "", "of another release") for row in made[::50]]
         if options.tree == "sweep":
-            run = next(row["run"] for row in made if row["config"].startswith("qwen3-32b/mlc") and row["parallel"] == 64)
+            run = next(
+                row["run"] for row in made if row["config"].startswith("qwen3-32b/mlc") and row["parallel"] == 64
+            )
             stopped = run.replace("20260701", "20260703").replace("20260702", "20260703")
             problems.append(Problem("skipped", "incomplete", stopped, "benchmark.log", "the test left no summary"))
         tables = write_tables(folder, made, problems, SWEEP_PATTERN if options.tree == "sweep" else "")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vl_convert
-from evalscope_report.charts import FIGURES, LIMITS, LOG, Chart, Spec, charts
+from evalscope_report.charts import LIMITS, LOG, Chart, Spec, charts
 from evalscope_report.comparing import AT_ONCE, SERIES, chosen, names, words
 from evalscope_report.content import Content, content, run_logged
 from evalscope_report.looks import CONFIG, LIGHT, SHAPES, STROKES

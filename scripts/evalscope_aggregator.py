@@ -13,17 +13,18 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from evalscope_summary.discovery import Claimed, MissingTree, discover
+from evalscope_summary import several
+from evalscope_summary.discovery import Claimed, MissingTree, Tree, discover
 from evalscope_summary.folder_labels import WrongLabels
 from evalscope_summary.inventory import wanted_of
 from evalscope_summary.languages import counts, say, translated
 from evalscope_summary.layouts import TABLES
 from evalscope_summary.options import Parser
-from evalscope_summary.problems import printable
+from evalscope_summary.problems import printable, storable
 from evalscope_summary.record import Record, Wanted
 from evalscope_summary.records import Due, Extractor
-from evalscope_summary.settings import complete
-from evalscope_summary.tables.assembling import Merged, cells_in, entries, merge, sort_problems
+from evalscope_summary.settings import WrongConfiguration, complete
+from evalscope_summary.tables.assembling import Merged, cells_in, entries, merge, of_tree, sort_problems
 from evalscope_summary.tables.comparable import warnings
 from evalscope_summary.tables.csv_lines import write_problems
 from evalscope_summary.terminal import put_up_with_closed_pipes
@@ -68,7 +69,8 @@ def _parser() -> Parser:
             " tables were written, 1 no run was readable, 2 wrong usage."
         ),
     )
-    made.add_argument("--results-dir", default="./results", help=say("the results tree (default: ./results)"))
+    trees = say("the results tree; again for a further one (default: ./results)")
+    made.add_argument("--results-dir", action="append", help=trees)
     formats = say("format of the tables: csv or json (default: csv)")
     made.add_argument("--format", choices=["csv", "json"], default="csv", help=formats)
     made.add_argument("--output", default="summary", help=say("beginning of the tables' paths (default: summary)"))
@@ -84,27 +86,38 @@ def main() -> int:
     """Parse the arguments, read the tree, write the tables; returns the exit status."""
     put_up_with_closed_pipes()
     options = _parser().parse_args()
-    settings = complete({"output": options.output, "csv_bom": options.bom, "labels_file": options.labels_file})
+    roots: list[str] = options.results_dir or ["./results"]
+    own = {"results_dir": roots, "output": options.output, "csv_bom": options.bom, "labels_file": options.labels_file}
+    root = roots[0]
+    trees: dict[str, Tree] = {}
     try:
-        tree = discover(options.results_dir, own=(settings["work_dir"],), labels_file=settings["labels_file"])
-        labels = labels_in(tree, {**settings, "results_dir": options.results_dir})
+        settings = complete(own)
+        names = several.names(roots)
+        for root, name in names.items():
+            trees[root] = discover(root, own=(settings["work_dir"],), labels_file=settings["labels_file"], name=name)
+        labels = labels_in(list(trees.values()), settings)
     except MissingTree as error:
-        print(say("Error: there is no results folder: {root}", root=options.results_dir), file=sys.stderr)
+        print(say("Error: there is no results folder: {root}", root=root), file=sys.stderr)
         print(translated(str(error)), file=sys.stderr)
         return 1
-    except WrongLabels as error:
+    except (WrongLabels, WrongConfiguration) as error:
         print(translated(str(error)), file=sys.stderr)
         return 1
     settings["labels"] = list(labels.names)
-    found = len(tree.sources) + len(tree.problems)
+    found = sum(len(tree.sources) + len(tree.problems) for tree in trees.values())
     print(
         say("Found {number} test result folders", number=found) if found else say("No valid test result folder found")
     )
-    sources = dict(sorted(tree.sources.items()))
     wanted = set(wanted_of(settings))
-    records = list(_with_progress(read_all(options.results_dir, sources, wanted), len(sources)))
-    merged = merge([entries(records, settings, cells_in(TABLES["raw"](settings)), labels)])
-    problems = sort_problems([*merged.problems, *warnings(merged, settings), *tree.problems.values()])
+    parts, problems = [], []
+    for root, tree in trees.items():
+        name = storable(names[root])
+        sources = dict(sorted(tree.sources.items()))
+        records = list(_with_progress(read_all(root, sources, wanted), len(sources)))
+        parts.append(entries(records, settings, cells_in(TABLES["raw"](settings)), labels, name))
+        problems += of_tree(tree.problems.values(), name)
+    merged = merge(parts)
+    problems = sort_problems([*merged.problems, *warnings(merged, settings), *problems])
     path = Path(f"{settings['output']}_problems.csv")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_problems(path, problems, options.bom)

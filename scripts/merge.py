@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalscope_summary import garbage, made, readers, status
 from evalscope_summary.folder_labels import NO_LABELS, FolderLabels
-from evalscope_summary.inventory import Inventory, labels_beside
+from evalscope_summary.inventory import Inventory, labels_beside, part_of
 from evalscope_summary.jsonfile import write_atomically, writing
 from evalscope_summary.languages import counts
 from evalscope_summary.layouts import raw_columns
@@ -36,14 +36,12 @@ class Batches:
     """What the rows of batches are made with.
 
     Attributes:
-        records: the folder of the records.
         rows: the folder of what is kept of each batch.
         slo: the folder of what rule `slo` found, a file for each batch; none without bounds.
         settings_file: of this rule.
         settings: what it holds.
     """
 
-    records: Path
     rows: Path
     slo: Path
     settings_file: Path
@@ -51,25 +49,35 @@ class Batches:
 
     def name_of(self, path: Path, inventory: bytes) -> bytes:
         """What the rows of the inventory at a path are told by, as it is, or as it should be by now."""
-        return name_of(inventory, self.settings, self._labels(path), self._kept(path))
+        beside = (self._labels(path), self._tree(path).encode(), self._kept(path))
+        return name_of(inventory, self.settings, *beside)
 
     def _kept(self, path: Path) -> bytes:
         """What the requests of a batch kept of `slo`."""
-        return (self.slo / path.name).read_bytes() if self.settings["slo"] else b"{}"
+        return (self.slo / f"{self.part(path)}.json").read_bytes() if self.settings["slo"] else b"{}"
+
+    def kept(self, inventories: list[Path]) -> list[BatchRows | None]:
+        """The rows of each batch that are still those of its inventory and these settings."""
+        folders = {tree: _listed(tree / "records") for tree in {path.parent.parent for path in inventories}}
+        return [
+            kept(self.rows / self.part(path), self.name_of(path, path.read_bytes()), folders[path.parent.parent])
+            for path in inventories
+        ]
+
+    def part(self, path: Path) -> str:
+        """What a batch is called among those of all trees."""
+        return part_of(path, self.settings["trees"])
+
+    def _tree(self, path: Path) -> str:
+        """The name of a batch's tree, if it is one of several."""
+        name: str = self.settings["trees"][path.parent.parent.name]
+        return name
 
     def _labels(self, path: Path) -> bytes:
         """What labels files say about the runs of a batch."""
         if not self.settings["labels_file"]:
             return NO_LABELS.dump()
-        return labels_beside(self.settings_file, path).read_bytes()
-
-    def kept(self, inventories: list[Path]) -> list[BatchRows | None]:
-        """The rows of each batch that are still those of its inventory and these settings."""
-        try:
-            folders = os.listdir(self.records)
-        except FileNotFoundError:
-            folders = []
-        return [kept(self.rows / path.stem, self.name_of(path, path.read_bytes()), folders) for path in inventories]
+        return labels_beside(self.settings_file, self.part(path)).read_bytes()
 
     def make(self, path: Path, inventory: Inventory) -> tuple[bytes, bytes]:
         """Make the rows of a batch of its records, and keep them; returns their name, and what `BatchRows.load` reads.
@@ -77,24 +85,32 @@ class Batches:
         A record that is missing or stale is made on the spot.
         """
         readers.load(inventory.own_readers)  # where this is another process
-        records = Records(self.records)
+        records = Records(path.parent.parent / "records")
         found = (record for source in inventory.sources for record in records.get(inventory, source))
-        within = json.loads(self._kept(path))
         labels = FolderLabels.load(self._labels(path))
-        merged = entries(found, self.settings, csv_cells(raw_columns(self.settings)), labels, within)
+        within = json.loads(self._kept(path))
+        cells = csv_cells(raw_columns(self.settings))
+        merged = entries(found, self.settings, cells, labels, self._tree(path), within)
         records.correct(path)
         corrected = records.corrected(inventory)
         as_read = corrected.dump()
         name = self.name_of(path, as_read)
-        data = BatchRows.of(merged, inventory, as_read).dump(name)
+        data = BatchRows.of(merged, inventory, as_read, self._tree(path)).dump(name)
         if are_lasting(corrected):
-            write_atomically(self.rows / path.stem, data)
+            write_atomically(self.rows / self.part(path), data)
         return name, data
 
     def remove_others(self, inventories: list[Path]) -> None:
         """Remove what was kept of batches that there are no longer, and left-over temporary files."""
-        for name in {*os.listdir(self.rows)} - {path.stem for path in inventories}:
+        for name in {*os.listdir(self.rows)} - set(map(self.part, inventories)):
             (self.rows / name).unlink(missing_ok=True)
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def batch_rows(batches: Batches, inventories: list[Path], threads: int) -> list[BatchRows]:
@@ -142,8 +158,8 @@ def main() -> None:
     options = parser.parse_args()
     garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
-    records, outputs = options.inventories[0].parent.parent / "records", options.settings.parent
-    batches = Batches(records, outputs / "rows", outputs / "slo", options.settings, settings)
+    outputs = options.settings.parent
+    batches = Batches(outputs / "rows", outputs / "slo", options.settings, settings)
     found = batch_rows(batches, options.inventories, options.threads)
     merged = merge(rows.merged for rows in found)
     try:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from evalscope_summary import garbage
 from evalscope_summary.folder_labels import NO_LABELS, FolderLabels
-from evalscope_summary.inventory import Inventory, labels_beside, left_out_beside
+from evalscope_summary.inventory import Inventory, labels_beside, left_out_beside, part_of
 from evalscope_summary.jsonfile import replacing
 from evalscope_summary.layouts import request_columns
+from evalscope_summary.problems import in_tree
 from evalscope_summary.progress import Progress, is_quiet, shown
 from evalscope_summary.records import Records
 from evalscope_summary.request_rows import RequestRows
@@ -34,8 +35,11 @@ def main() -> None:
     inventory = Inventory.load(options.inventory)
     folders = NO_LABELS
     if settings["labels_file"]:
-        folders = FolderLabels.load(labels_beside(options.settings, options.inventory).read_bytes())
+        folders = FolderLabels.load(
+            labels_beside(options.settings, part_of(options.inventory, settings["trees"])).read_bytes()
+        )
     folder = options.inventory.parent.parent
+    tree = settings["trees"][folder.name]
     records = Records(folder / "records")
     kept = RequestRows(folder / "requests", records.tree(inventory), inventory)
     count = len(inventory.sources)
@@ -51,11 +55,14 @@ def main() -> None:
             labels = {}
             for record in records.get(inventory, source):
                 if not record.skipped:
-                    row = assemble(record, {**settings, "metrics": "reported", "fill_percentiles": False}, folders)
-                    labels[row["run"]] = row
+                    assembled = assemble(
+                        record, {**settings, "metrics": "reported", "fill_percentiles": False}, folders, tree
+                    )
+                    labels[assembled["run"]] = assembled
             for run, blocks in kept.runs(source):
-                if run.name in labels:
-                    table.add(labels[run.name], blocks)
+                row = labels.get(in_tree(tree, run.name))
+                if row:
+                    table.add(row, blocks)
                 else:  # its files changed since its record was made
                     print(f"{run.name}: it is left out, as it is not in summary_raw", file=sys.stderr)
                     deque(blocks, 0)

@@ -405,7 +405,7 @@ def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> d
     readers = load([str(tree.parent / file) for file in config["readers"]])
     keys = {key: config[key] for key in ("since", "until", "labels_file")}
     found = discover(str(tree), config["exclude"], readers=readers, **keys)
-    labels = labels_in(found, config)
+    labels = labels_in([found], {**config, "results_dir": str(tree)})
     config["labels"] = list(labels.names)
     wanted = set(wanted_of(config))
     records = [r for path, claimed in found.sources.items() for r in read_source(str(tree), path, *claimed, wanted)]

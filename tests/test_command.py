@@ -268,7 +268,7 @@ def test_a_configuration_file_counts_and_an_option_counts_more(somewhere: Path) 
         (["results", "stat"], ["there is no table 'stat'; did you mean 'stats'?"]),
         (["results", "summary_sats.csv"], ["did you mean 'summary_stats.csv'?"]),
         (["nowhere", "--unlock"], ["the results tree 'nowhere' does not exist"]),
-        (["results", "results"], ["there is no table 'results'", "the first name is the results tree"]),
+        (["results", "results"], ["'results_dir'", "one folder"]),
         (["--batchs", "3"], ["unrecognized arguments: --batchs"]),
         (["--batches", "many"], ["'batches'", "integer"]),
         (["--config-file", "nix.yaml"], ["nix.yaml does not exist"]),

@@ -37,10 +37,10 @@ def labels_of(*texts: str | bytes) -> dict[str, dict[str, str]]:
     """The labels in files of nested folders: the first in the tree itself, the next in `a`, then in `a/b`, …"""
     folders = ["/".join("abcdef"[:depth]) for depth in range(len(texts))]
     files = {
-        folder: Found(text.encode() if isinstance(text, str) else text)
+        folder: (os.path.join("results", folder, NAME), Found(text.encode() if isinstance(text, str) else text))
         for folder, text in zip(folders, texts, strict=True)
     }
-    return dict(parsed("results", files, NAME, taken_names()).folders)
+    return dict(parsed(files, taken_names()).folders)
 
 
 @pytest.mark.usefixtures("parser")
@@ -235,7 +235,7 @@ def test_a_file_that_can_not_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "c" / NAME).write_text("gpu: x")
     (tmp_path / "c" / NAME).chmod(0)
     with pytest.raises(WrongLabels) as raised:
-        labels_in(discover(str(tmp_path), labels_file=NAME), complete({"labels_file": NAME, "results_dir": "r"}))
+        labels_in([discover(str(tmp_path), labels_file=NAME)], complete({"labels_file": NAME, "results_dir": "r"}))
     lines = str(raised.value).splitlines()
     assert lines[:2] == [
         f"r/a/{NAME}: it can't be read: it is no regular file",
@@ -293,7 +293,9 @@ def test_a_change_of_labels_reads_no_run_and_makes_tables_again(new_project: Cal
     assert column(project, "gpu") == {"H200": 3, "H100": 6}
     again = {path.name: path.stat().st_ino for path in (project.folder / "summary_requests.parquet").iterdir()}
     assert sum(again[name] != parts[name] for name in parts) == 2
-    requests = f"select gpu, version, count(*) n from '{project.folder}/summary_requests.parquet/*' group by all"
+    requests = (
+        f"select gpu, version, count(*) n from '{project.folder}/summary_requests.parquet/*.parquet' group by all"
+    )
     assert set(duckdb.sql(requests).fetchall()) == {("H200", "1.10", 13), ("H100", "1.10", 63)}
 
     (project.tree / "1.4.2" / NAME).unlink()

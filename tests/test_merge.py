@@ -68,12 +68,14 @@ class Merging:
         """What a start does; settings are those of the configuration."""
         config = complete(settings)
         found = inventories(place("results", "work"), discovery.discover("results"), config, batches)
-        self.inventories = [self.work.inventory(f"{number + 1}-of-{batches}") for number in range(batches)]
+        self.inventories = [self.work.trees[0].inventory(f"{number + 1}-of-{batches}") for number in range(batches)]
         self.inventories[0].parent.mkdir(parents=True, exist_ok=True)
         for path, inventory in zip(self.inventories, found, strict=True):
             path.write_bytes(inventory.dump())
         own = {key: config[key] for key in (*MERGE_SETTINGS, *GROUP_SETTINGS, "columns", "csv_bom")}
-        self.work.settings("merge").write_text(json.dumps(own | {"program": of_program("merge.py")}))
+        self.work.settings("merge").write_text(
+            json.dumps(own | {"trees": self.work.names, "program": of_program("merge.py")})
+        )
 
     @property
     def kept(self) -> list[Path]:
@@ -200,10 +202,10 @@ def test_what_was_kept_of_batches_that_are_gone_is_removed(merging: Merging) -> 
 
 def test_where_records_were_deleted_runs_are_read_again(merging: Merging) -> None:
     tables = merging.tables()
-    shutil.rmtree(merging.work.path / "records")
+    shutil.rmtree(merging.work.trees[0].path / "records")
     assert merging.tables() == tables
     assert merging.asked == {path.stem for path in merging.inventories if Inventory.load(path).sources}
-    assert merging.work.has_records()
+    assert merging.work.trees[0].has_records()
 
 
 def test_a_run_that_could_not_be_read_as_it_is_keeps_no_rows_for_the_next_start(

@@ -32,7 +32,7 @@ from evalscope_summary.tables.errors import WrongTable  # noqa: E402
 from evalscope_summary.tables.frame import cells_of  # noqa: E402
 from evalscope_summary.tables.groups import groups  # noqa: E402
 
-from .comparing import LOAD, SERIES, chosen, derived, described, encoded, first_view, words  # noqa: E402
+from .comparing import LOAD, SERIES, derived, described, encoded, first_view, words  # noqa: E402
 from .requests import requests as drawn_requests  # noqa: E402
 
 DIGITS = 7
@@ -113,18 +113,23 @@ def content(
         tables["stats"] = _statistics(read_csv(stats, stats_columns(settings)), settings, found.sizes)
     rates = sum(text.endswith("/s") for text in texts)
     first = first_view(labels, texts) | {"x": "rate" if rates * 2 > len(texts) else "parallel"}
-    places = [readers.place(run or "") for run in cells_of(wrong["run"])]
+    names = list(settings["trees"].values())
+    places = [readers.place(_in_its_tree(run or "", names)) for run in cells_of(wrong["run"])]
     return {
         "tables": tables,
         "groups": of_run,
         "labels": [
-            described(name, TEXT)
-            for name, label in labels.items()
-            if name == SERIES or len(label["values"]) > 1
+            described(name, TEXT) for name, label in labels.items() if name == SERIES or len(label["values"]) > 1
         ],
         "first": first,
         "breaks": [
-            {"index": i, "release": release, "metric": metric, "en": change, "zh": TEXT["zh"]["changes"].get(change, change)}
+            {
+                "index": i,
+                "release": release,
+                "metric": metric,
+                "en": change,
+                "zh": TEXT["zh"]["changes"].get(change, change),
+            }
             for i, (release, metric, change) in enumerate(breaks)
         ],
         "windows": windows,
@@ -151,6 +156,11 @@ def _labels(
     windows = sorted(set(releases), key=lambda label: release(label.lstrip("≥").split(" ")[0]))
     releases_label = {"values": windows, "rows": [windows.index(label) for label in releases]}
     return {**found, "release": releases_label, **{name: encoded(cells_of(runs[name])) for name in LOAD}}
+
+
+def _in_its_tree(run: str, names: Sequence[str]) -> str:
+    """The path of a run below its tree, without the tree's name, which it has if there are several."""
+    return next((run.removeprefix(f"{name}/") for name in names if name and run.startswith(f"{name}/")), run)
 
 
 def _printable(series: pd.Series) -> list[Any]:

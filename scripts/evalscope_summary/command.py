@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import ending, last_words, missing, options, progress, summary
+from . import ending, last_words, missing, options, progress, several, summary
 from .discovery import MissingTree, discover
 from .languages import say, translated
 from .layouts import FORMATS
@@ -88,13 +88,15 @@ def prepare(given: Any, own: Mapping[str, Any]) -> Call:
             )
     if given.config_file and not os.path.isfile(given.config_file):
         raise WrongUsage(f"{given.config_file} does not exist")
+    further, tables = _trees_and_tables(given.tables, {**_of_files(given.config_file), **own})
+    if further:
+        own = {**own, "results_dir": [own["results_dir"], *further]}
     settings = complete({**_of_files(given.config_file), **own})
-    trees = settings["results_dir"]
-    for tree in [trees] if isinstance(trees, str) else trees:
+    for tree in several.paths(settings["results_dir"]):
         if not os.path.isdir(tree):
             discover(tree)  # says what is wrong
     snakefile = CHECKOUT / "report" / "Snakefile" if given.command == "report" else CHECKOUT / "Snakefile"
-    targets = [target(table, settings, given.command) for table in given.tables]
+    targets = [target(table, settings, given.command) for table in tables]
     if given.command == "report":
         _check_libraries_of_report()
         targets = targets or [f"{settings['output']}_report.html"]
@@ -118,6 +120,21 @@ def prepare(given: Any, own: Mapping[str, Any]) -> Call:
         settings,
         not (given.dry_run or given.unlock or {"-n", "--dry-run", "--dryrun", "--lint"} & set(given.snakemake)),
     )
+
+
+def _trees_and_tables(names: Sequence[str], settings: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """What the names behind the first results tree mean: a folder that is no table is a further tree."""
+    known = complete({key: value for key, value in settings.items() if key == "output"})
+    trees: list[str] = []
+    tables: list[str] = []
+    for name in names:
+        try:
+            target(name, known)
+        except WrongUsage:
+            (trees if os.path.isdir(name) else tables).append(name)
+        else:
+            tables.append(name)
+    return trees, tables
 
 
 def _of_files(config_file: str | None) -> dict[str, Any]:
@@ -162,9 +179,8 @@ def target(table: str, settings: Mapping[str, Any], command: str = "") -> str:
     if close not in ("", table) and not os.path.isdir(table):
         raise WrongUsage(f"there is no table {table!r}; did you mean {close!r}?")
     known = ", ".join(options.known_tables())
-    hint = " (the first name is the results tree)" if os.path.isdir(table) else ""
     raise WrongUsage(
-        f"there is no table {table!r}{hint}; there are {known}, each with .csv, .json, .parquet or .xlsx, and xlsx"
+        f"there is no table {table!r}; there are {known}, each with .csv, .json, .parquet or .xlsx, and xlsx"
     )
 
 

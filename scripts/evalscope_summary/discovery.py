@@ -74,6 +74,7 @@ def discover(
     since: str = "",
     until: str = "",
     labels_file: str = "",
+    name: str = "",
 ) -> Tree:
     """Walk a results tree.
 
@@ -89,6 +90,7 @@ def discover(
         since: what is older by its timestamp is left out, as far as paths show it; empty: nothing is.
         until: the same for what is newer.
         labels_file: name of the files with labels; empty: there are none.
+        name: of the tree, if it is one of several: `exclude` is about paths that begin with it.
 
     Raises:
         MissingTree: `root` can't be listed.
@@ -106,7 +108,7 @@ def discover(
     collecting = gc.isenabled()
     gc.disable()  # nothing here is garbage, and looking for it again and again among all that there is takes long
     try:
-        return _Walk(root, own, progress, readers, Selection(exclude, since, until), labels_file).walk()
+        return _Walk(root, own, progress, readers, Selection(exclude, since, until, name), labels_file).walk()
     finally:
         if collecting:
             gc.enable()
@@ -137,7 +139,8 @@ class _Walk:
         self.unless_below: list[Trace] = []
 
     def walk(self) -> Tree:
-        stack = [""]  # an explicit one: trees may be deeper than Python's recursion limit
+        whole = self.selection.tree and self.selection.excludes("")  # of several trees
+        stack = [] if whole else [""]  # an explicit one: trees may be deeper than Python's recursion limit
         slow_ones = 0
         while stack and slow_ones < _SLOW_ONES:
             begin = time.perf_counter()
@@ -206,12 +209,9 @@ class _Walk:
         if not names <= known:  # as in the folders of most runs
             if self.labels_file in entries and self.labels_file not in folders:
                 self.look_at_labels(path, looked)
-            files = [
-                name
-                for name in entries
-                if name.endswith(self.endings) and name not in known and name != self.labels_file
-            ]
+            files = [name for name in entries if name.endswith(self.endings) and name not in known]
             files = [name for name in files if (f"{path}/{name}" if path else name) not in self.own]
+            files = [name for name in files if name != self.labels_file]
             for reader in self.of_files if files else ():
                 if own := frozenset(name for name in files if name.endswith(reader.endings)):
                     for claimed in reader.sources(Listing(path, own)):

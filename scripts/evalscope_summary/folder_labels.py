@@ -104,13 +104,11 @@ class FolderLabels:
 NO_LABELS = FolderLabels({})
 
 
-def parsed(root: str, files: Mapping[str, Found], name: str, taken: Iterable[str]) -> FolderLabels:
+def parsed(files: Mapping[str, tuple[str, Found]], taken: Iterable[str]) -> FolderLabels:
     """The labels in files.
 
     Args:
-        root: the results tree, as messages call it.
-        files: folder → the file in it.
-        name: of the files (setting `labels_file`).
+        files: folder → path of the file in it, and the file.
         taken: names of columns, which no label can have.
 
     Raises:
@@ -122,8 +120,8 @@ def parsed(root: str, files: Mapping[str, Found], name: str, taken: Iterable[str
     folders: dict[str, dict[str, str]] = {}
     for folder in sorted(files):
         own = folders[storable(folder)] = {}
-        path = printable(os.path.join(root, folder, name))
-        for line, label, text, error in _lines(files[folder]):
+        path, file = printable(files[folder][0]), files[folder][1]
+        for line, label, text, error in _lines(file):
             where = f"{path}, line {line}" if line else path
             known, before = first.setdefault(label.casefold(), (label, where))
             if error:

@@ -12,24 +12,24 @@ time; it costs reading again.
         lock
         <rule>.json                       what a rule depends on besides its input (of all trees, one made the tables)
         <rule>.made                       what its tables were when they were made
-        slo/<batch>.json                  what the requests of the batch kept of `slo`
-        labels/<batch>.json               what labels files say about the batch's runs
-        rows/<batch>                      what merge keeps of the batch, see `tables/batch_rows.py`
+        labels/<part>.json                what labels files say about the runs of a batch, which `part_of` names
+        slo/<part>.json                   what the requests of the batch kept of `slo`
+        rows/<part>                       what merge keeps of the batch, see `tables/batch_rows.py`
 """
 
 import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import jsonfile
+from . import jsonfile, several
 from .digests import of_reader
 from .discovery import Claimed, Tree
-from .problems import Problem
+from .problems import Problem, storable
 from .readers import file_of, load
 from .record import Wanted
 
@@ -139,23 +139,18 @@ def _left_out(tree: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class WorkFolder:
-    """Where things lie below `work_dir`.
+class TreeFolder:
+    """Where things of a tree lie.
 
     Attributes:
-        path: folder of the tree.
-        outputs: folder of the tables that are made.
+        root: the tree, as it was given.
+        name: of the tree, with which its runs' names begin if it is one of several.
+        path: of the folder.
     """
 
+    root: str
+    name: str
     path: Path
-    outputs: Path
-
-    @classmethod
-    def of(cls, work_dir: str, results_dir: str, output: str) -> "WorkFolder":
-        """The work folder of a tree and an output, wherever these really are, whatever they are called."""
-        folder, name = os.path.split(output)
-        made = os.path.join(place(folder, work_dir), name)
-        return cls(Path(work_dir) / _digest(place(results_dir, work_dir)), Path(work_dir) / f"output-{_digest(made)}")
 
     def inventory(self, batch: str) -> Path:
         """The inventory of a batch such as `1-of-8`."""
@@ -176,13 +171,42 @@ class WorkFolder:
         """Whether there is the record of any run."""
         return any(True for _ in self.path.glob("records/*/*.json"))
 
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """Where things lie below `work_dir`.
+
+    Attributes:
+        trees: of the trees, in their order.
+        outputs: folder of the tables that are made.
+    """
+
+    trees: tuple[TreeFolder, ...]
+    outputs: Path
+
+    @classmethod
+    def of(cls, work_dir: str, results_dir: str | Sequence[str], output: str) -> "WorkFolder":
+        """The work folder of trees and an output, wherever these really are, whatever they are called."""
+        folder, name = os.path.split(output)
+        made = os.path.join(place(folder, work_dir), name)
+        trees = tuple(
+            TreeFolder(root, own, Path(work_dir) / _digest(place(root, work_dir)))
+            for root, own in several.names(results_dir).items()
+        )
+        return cls(trees, Path(work_dir) / f"output-{_digest(made)}")
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Folder of a tree → the tree's name."""
+        return {tree.path.name: storable(tree.name) for tree in self.trees}
+
     def settings(self, rule: str) -> Path:
         """What a rule that makes tables depends on besides its input."""
         return self.outputs / f"{rule}.json"
 
-    def labels(self, batch: str) -> Path:
+    def labels(self, tree: TreeFolder, batch: str) -> Path:
         """What labels files say about the runs of a batch."""
-        return _labels(self.outputs, batch)
+        return _labels(self.outputs, part_of(tree.inventory(batch), self.names))
 
     def update(self, wanted: Mapping[Path, bytes], tables: Sequence[Path]) -> None:
         """Rewrite the inventories and settings that changed. Only in what is claimed (`locks`).
@@ -199,14 +223,15 @@ class WorkFolder:
         """
         newest = self._date_now(tables)
         for path, data in wanted.items():
-            stamp = self.stamp(path.stem) if path.parent == self.path / "inventory" else None
-            _write_if_changed(path, data, newest, stamp)
+            stamps = [tree.stamp(path.stem) for tree in self.trees if path.parent == tree.path / "inventory"]
+            _write_if_changed(path, data, newest, stamps[0] if stamps else None)
 
     def _date_now(self, tables: Sequence[Path]) -> int:
         """Date files of ours that are dated in the future now (a clock was set back); return the newest date."""
         now = time.time_ns()
         newest = 0
-        folders = (self.path / "inventory", self.path / "extracted", self.outputs, self.outputs / "requests")
+        folders = [tree.path / kind for tree in self.trees for kind in ("inventory", "extracted")]
+        folders += [self.outputs, self.outputs / "requests"]
         for file in (*tables, *(file for folder in folders if folder.is_dir() for file in folder.iterdir())):
             try:
                 date = file.stat().st_mtime_ns
@@ -219,18 +244,28 @@ class WorkFolder:
         return newest
 
 
-def _labels(outputs: Path, batch: str) -> Path:
-    return outputs / "labels" / f"{batch}.json"
+def part_of(inventory: Path, trees: Collection[str]) -> str:
+    """What a batch is called among those of all trees: where there are several, with the folder of its tree.
+
+    Args:
+        inventory: of the batch.
+        trees: names of their folders.
+    """
+    return inventory.stem if len(trees) == 1 else f"{inventory.parent.parent.name}-{inventory.stem}"
 
 
-def labels_beside(settings: Path, inventory: Path) -> Path:
+def _labels(outputs: Path, part: str) -> Path:
+    return outputs / "labels" / f"{part}.json"
+
+
+def labels_beside(settings: Path, part: str) -> Path:
     """Where it is written what labels files say about the runs of a batch, if `labels_file` is set.
 
     Args:
         settings: file with those of a rule that makes tables.
-        inventory: of the batch.
+        part: what `part_of` calls the batch.
     """
-    return _labels(settings.parent, inventory.stem)
+    return _labels(settings.parent, part)
 
 
 def place(path: str, work_dir: str) -> str:

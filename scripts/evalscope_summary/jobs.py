@@ -33,7 +33,7 @@ class Jobs(ABC):
 
     @abstractmethod
     def inventory(self, batch: str) -> str:
-        """Path of a batch's inventory; the batch may be a wildcard."""
+        """Path of a batch's inventory; the batch is a wildcard, and so is the tree if there are several."""
 
     def environment(self, name: str) -> str:
         """The conda environment of a kind of rule: `runs` reads runs, `tables` and `exports` make tables of tables."""
@@ -90,7 +90,7 @@ class Jobs(ABC):
 
         def of_batch(needs: Callable[[str, int], int]) -> Callable[..., int]:
             def needed(wildcards: Any, attempt: int) -> int:
-                inventory = self.inventory(wildcards.scatteritem)
+                inventory = filled(self.inventory("{scatteritem}"), wildcards)
                 return needs(inventory, attempt) if os.path.exists(inventory) else 0
 
             return needed
@@ -104,6 +104,13 @@ class Jobs(ABC):
             "mem_mb": lambda wildcards, attempt: resources.table_memory(self.runs, self.config, attempt),
             "runtime": lambda wildcards, attempt: resources.table_minutes(self.runs, attempt),
         }
+
+
+def filled(path: str, wildcards: Any) -> str:
+    """A path with the values of its wildcards."""
+    for name, value in wildcards.items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
 
 
 def literal(text: str) -> str:

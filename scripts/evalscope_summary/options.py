@@ -111,7 +111,7 @@ def parser() -> Parser:
     """The parser of the command line."""
     made = Parser(
         prog="evalscope-summary",
-        usage=say("%(prog)s [report | compare] [RESULTS] [TABLE ...] [options]"),
+        usage=say("%(prog)s [report | compare] [RESULTS ...] [TABLE ...] [options]"),
         description=say(
             "Turn a tree of evalscope perf results into tables, in the current folder: a row per run, a row per"
             " repeated test, a row per problem. Only what is new or changed is read. It is the Snakemake workflow of"
@@ -123,7 +123,12 @@ def parser() -> Parser:
         ),
     )
     what = made.add_argument_group(say("what to make"))
-    what.add_argument("results", metavar=say("RESULTS"), nargs="?", help=say("the results tree (default: results)"))
+    what.add_argument(
+        "results",
+        metavar=say("RESULTS"),
+        nargs="?",
+        help=say("the results tree (default: results); further folders behind it are further trees"),
+    )
     what.add_argument(
         "tables",
         metavar=say("TABLE"),

@@ -52,6 +52,19 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def in_tree(tree: str, run: str) -> str:
+    """The name of a run, or the path of a folder, among several trees.
+
+    >>> in_tree("july", "a/b"), in_tree("july", ""), in_tree("", "a/b")
+    ('july/a/b', 'july', 'a/b')
+
+    Args:
+        tree: its name; empty if it is the only one.
+        run: its name, or the path, in the tree.
+    """
+    return f"{tree}/{run}" if tree and run else tree or run
+
+
 _UNSEEN = re.compile(
     "[\0-\x1f\x7f-\x9f"  # control characters, which terminals obey
     "\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, or turn text round

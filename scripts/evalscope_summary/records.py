@@ -319,7 +319,8 @@ def _source(path: Path) -> str:
 
 def is_below(source: str, folders: Set[str]) -> bool:
     """Whether a source lies in one of these folders, however deep."""
-    while source := os.path.dirname(source):
+    while source:
+        source = os.path.dirname(source)
         if source in folders:
             return True
     return False

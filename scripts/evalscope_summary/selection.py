@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from fnmatch import translate
 
+from .problems import in_tree
+
 _MOMENT = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T_ ]?(\d\d)(?::?(\d\d)(?::?(\d\d))?)?)?", re.ASCII)
 
 
@@ -47,15 +49,18 @@ class Selection:
         exclude: glob patterns on paths below the tree (`*` matches `/` too).
         since: as for `within`.
         until: as for `within`.
+        tree: name of the tree, if it is one of several: paths begin with it for `exclude`.
 
     Attributes:
+        tree: as given.
         left_out: the paths for which the answer was that they are not wanted.
         wants_all: nothing is left out, so that nobody has to ask.
     """
 
-    def __init__(self, exclude: Sequence[str], since: str, until: str) -> None:
+    def __init__(self, exclude: Sequence[str], since: str, until: str, tree: str = "") -> None:
         self._patterns = {pattern: re.compile(translate(pattern)).match for pattern in exclude}
         self._period = (since, until)
+        self.tree = tree
         self._matched: set[str] = set()
         self.left_out: set[str] = set()
         self.wants_all = not (exclude or since or until)
@@ -67,7 +72,10 @@ class Selection:
 
     def excludes(self, path: str) -> bool:
         """Whether a pattern leaves a path out."""
-        if not self._patterns or not (found := [own for own, matches in self._patterns.items() if matches(path)]):
+        if not self._patterns:
+            return False
+        whole = in_tree(self.tree, path) if self.tree else path
+        if not (found := [own for own, matches in self._patterns.items() if matches(whole)]):
             return False
         self._matched.update(found)
         self.left_out.add(path)

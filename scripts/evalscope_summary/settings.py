@@ -9,7 +9,7 @@ from typing import Any
 
 import fastjsonschema
 
-from . import patterns
+from . import patterns, several
 from .comparison import NOTHING_TO_COMPARE
 from .layouts import FORMATS, label_names, taken_names
 from .selection import moment
@@ -43,7 +43,9 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             close = difflib.get_close_matches(str(key), rules["properties"], 1)
             hint = f"did you mean {close[0]!r}?" if close else f"the keys are {', '.join(rules['properties'])}"
             raise WrongConfiguration(f"configuration: there is no key {key!r}; {hint}")
-    if "storage_object" in getattr(config.get("results_dir"), "flags", ()):
+    given_trees = config.get("results_dir", ())
+    each = given_trees if isinstance(given_trees, list | tuple) else [given_trees]
+    if any("storage_object" in getattr(tree, "flags", ()) for tree in each):
         raise WrongConfiguration(
             "configuration: 'results_dir' is in a storage of Snakemake, which has files and no trees: name a folder"
             " where it is mounted (rclone mount, for example) or copied to"
@@ -63,6 +65,10 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
             f" Expected: {expected} ({rule.get('description', '')})"
         ) from error
     result["output"] = beginning(result["output"])
+    try:
+        several.names(result["results_dir"])
+    except several.WrongTrees as error:
+        raise WrongConfiguration(f"configuration: 'results_dir': {error}") from error
     result["labels"] = []
     _check_patterns(result)
     if result["since"] and result["until"] and result["since"] > result["until"]:

@@ -1,4 +1,4 @@
-"""The results tree of a configuration, as a start finds it, and what it says where that is not what was meant."""
+"""The results trees of a configuration, as a start finds them, and what it says where that is not what was meant."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from . import discovery, progress, readers
+from . import discovery, progress, readers, several
 from .folder_labels import NO_LABELS, FolderLabels, parsed
-from .inventory import WorkFolder
+from .inventory import TreeFolder
 from .languages import tell
 from .layouts import taken_names
-from .problems import printable
+from .problems import in_tree, printable
 
 _NAMED = 3  # of folders that are left out, in a message
 
@@ -34,41 +34,57 @@ def _say(message: str) -> None:
     tell(message)
 
 
-def found(config: Mapping[str, Any], made: Iterable[Path] = ()) -> discovery.Tree:
-    """What lies below the results tree of a configuration; says which patterns of `exclude` match nothing.
+def found(config: Mapping[str, Any], made: Iterable[Path] = ()) -> list[discovery.Tree]:
+    """What lies below each results tree of a configuration; says which patterns of `exclude` match nothing.
 
     Args:
         config: where to look, and for what.
         made: the files that are made of it, which may lie in it.
 
     Raises:
-        MissingTree: there is no results tree.
+        MissingTree: a results tree is not there.
     """
-    given = config["results_dir"]
-    if not os.path.isdir(given):
-        discovery.discover(given)  # says what is wrong, before anything is written
+    names = several.names(config["results_dir"])
+    for root in names:
+        if not os.path.isdir(root):
+            discovery.discover(root)  # says what is wrong, before anything is written
     own = tuple(os.path.realpath(path) for path in (config["work_dir"], *made))
-    lists = (tuple(config["exclude"]), tuple(config["readers"]))
+    lists = (own, tuple(config["exclude"]), tuple(config["readers"]))
     more = {key: config[key] for key in ("since", "until", "labels_file")}
-    tree = _walked(os.path.realpath(given), own, *lists, **more)
-    for pattern in tree.unmatched:
-        _say(f"'exclude' {pattern!r} matches nothing (else) below {given!r}: mend it, or remove it")
-    return tree
+    result = [_walked(os.path.realpath(root), *lists, name=name, **more) for root, name in names.items()]
+    for pattern in config["exclude"]:
+        if all(pattern in tree.unmatched for tree in result):
+            _say(f"'exclude' {pattern!r} matches nothing (else) below {_all(config)}: mend it, or remove it")
+    return result
 
 
-def check_empty(tree: discovery.Tree, config: Mapping[str, Any], folder: WorkFolder, tables: Sequence[Path]) -> None:
+def _all(config: Mapping[str, Any]) -> str:
+    """The trees of a configuration in a message."""
+    return " and ".join(map(repr, several.paths(config["results_dir"])))
+
+
+def check_empty(
+    found: Sequence[discovery.Tree], config: Mapping[str, Any], folders: Sequence[TreeFolder], tables: Sequence[Path]
+) -> None:
     """A tree without runs is fine if there never was a run in it.
 
     Args:
-        tree: in which no source was found.
+        found: of each tree.
         config: where it was looked for, and what was left out.
-        folder: of the tree's records.
-        tables: that may hold its runs.
+        folders: of the trees' records.
+        tables: that may hold their runs.
 
     Raises:
         EmptyTree: there were runs before, and `allow_empty` is not set.
     """
-    given = config["results_dir"]
+    none_at_all = not any(tree.sources for tree in found)
+    for tree, folder in zip(found, folders, strict=True):
+        if not tree.sources:
+            known = folder.has_records() or (none_at_all and any(map(_has_rows, tables)))
+            _check_empty(tree, folder.root, known, config)
+
+
+def _check_empty(tree: discovery.Tree, given: str, known: bool, config: Mapping[str, Any]) -> None:
     nothing = f"no run was found below {given!r}"
     reason = "is a share not mounted? Nothing was changed. If the runs are gone for good, set `allow_empty: true`"
     if tree.left_out:
@@ -77,7 +93,7 @@ def check_empty(tree: discovery.Tree, config: Mapping[str, Any], folder: WorkFol
         named = ", ".join(repr(printable(path)) for path in some[:_NAMED]) + (", …" if len(some) > _NAMED else "")
         nothing = f"by {' and '.join(map(repr, keys))}, no run is left below {given!r} (left out: {named})"
         reason = "mend what leaves them out. Nothing was changed. If that is what you want, set `allow_empty: true`"
-    if not config["allow_empty"] and (folder.has_records() or any(map(_has_rows, tables))):
+    if not config["allow_empty"] and known:
         raise EmptyTree(f"{nothing}, but there were runs before: {reason}")
     _say(nothing)
 
@@ -88,13 +104,18 @@ def _has_rows(table: Path) -> bool:
         return bool(file.readline() and file.readline())
 
 
-def labels_in(tree: discovery.Tree, config: Mapping[str, Any]) -> FolderLabels:
-    """What the labels files of a tree say; says if there are none although their name is set.
+def labels_in(found: Sequence[discovery.Tree], config: Mapping[str, Any]) -> FolderLabels:
+    """What the labels files of trees say; says if there are none although their name is set.
 
     Raises:
         WrongLabels: one can't be used.
     """
-    name, root = config["labels_file"], config["results_dir"]
-    if name and not tree.labels:
-        _say(f"there is no labels file {name!r} in any folder below {root!r}")
-    return parsed(root, tree.labels, name, taken_names()) if tree.labels else NO_LABELS
+    name = config["labels_file"]
+    files = {
+        in_tree(own, folder): (os.path.join(root, folder, name), file)
+        for (root, own), tree in zip(several.names(config["results_dir"]).items(), found, strict=True)
+        for folder, file in tree.labels.items()
+    }
+    if name and not files:
+        _say(f"there is no labels file {name!r} in any folder below {_all(config)}")
+    return parsed(files, taken_names()) if files else NO_LABELS

@@ -21,18 +21,19 @@ from . import (
     progress,
     readers,
     settings,
+    several,
     trees,
 )
 from .digests import of_program
 from .ending import Ending
 from .folder_labels import FolderLabels, WrongLabels
-from .inventory import ConflictingUse, Inventory, WorkFolder, differ, inventories, place
-from .jobs import Jobs
+from .inventory import ConflictingUse, Inventory, TreeFolder, WorkFolder, differ, inventories, place
+from .jobs import Jobs, filled
 from .keeping import Kept, forget_unfinished
 from .languages import tell
 from .layouts import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, REQUEST_SETTINGS, TABLES
 from .made import AGAIN, Made, digest_of, note, take_over_dates
-from .problems import storable
+from .problems import in_tree, storable
 from .start import Start, check_command, has_settings, show_in_containers
 
 __all__ = ["Flow", "Start", "UserErrors", "array_logs", "has_settings", "job_rate", "last_words", "settings"]
@@ -73,6 +74,9 @@ _MADE: Mapping[str, tuple[str, ...]] = {
 }
 
 
+_TREE, _BATCH = "{tree}", "{scatteritem}"  # wildcards
+
+
 class Flow(Jobs):
     """The workflow's files and commands for one configuration.
 
@@ -93,8 +97,8 @@ class Flow(Jobs):
         self.strict: bool = self.config["strict"] is not False
         self.slo = bool(self.config["slo"])
         if start.image:
-            places = (self.config["results_dir"], self.config["work_dir"], os.path.dirname(start.placed) or ".")
-            show_in_containers([checkout, *places])
+            roots = several.paths(self.config["results_dir"])
+            show_in_containers([checkout, *roots, self.config["work_dir"], os.path.dirname(start.placed) or "."])
         self.strict_stamp = str(self.folder.outputs / "strict.passed")
         self.workbook = f"{self.output}.xlsx"
         self.data_package = f"{self.output}.datapackage.json"
@@ -108,9 +112,10 @@ class Flow(Jobs):
 
     def _drawn_without_tree(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
         """The configuration of a start that draws: where there is no tree, of an empty one in a temporary folder."""
-        if os.path.exists(config["results_dir"]):
+        missing = [root for root in several.paths(config["results_dir"]) if not os.path.exists(root)]
+        if not missing:
             return config
-        tell(f"{config['results_dir']!r} does not exist; drawn as without runs")
+        tell(f"{missing[0]!r} does not exist; drawn as without runs")
         self._temporary = TemporaryDirectory()  # removed with this object
         folder = self._temporary.name
         return {**config, "results_dir": folder, "work_dir": os.path.join(folder, "work")}
@@ -131,27 +136,47 @@ class Flow(Jobs):
     @property
     def inventories(self) -> list[str]:
         """Paths of the inventories of all batches."""
-        return [self.inventory(batch) for batch in self.batches]
+        return self.each(self.inventory(_BATCH))
+
+    def each(self, *paths: str) -> list[str]:
+        """The paths of all trees and batches, of such with wildcards."""
+        return [
+            path.replace(_TREE, tree.path.name).replace(_BATCH, batch)
+            for tree in self.folder.trees
+            for batch in self.batches
+            for path in paths
+        ]
+
+    @property
+    def _tree(self) -> str:
+        """The work folder of a tree: with a wildcard, if there are several trees."""
+        one = len(self.folder.trees) == 1
+        return str(self.folder.trees[0].path if one else Path(self.config["work_dir"], _TREE))
+
+    def _part(self, name: str) -> str:
+        """The name of something of a batch that lies beside that of other trees."""
+        return name if len(self.folder.trees) == 1 else name.replace(_BATCH, f"{_TREE}-{_BATCH}")
 
     def inventory(self, batch: str) -> str:
-        """Path of a batch's inventory; the batch may be a wildcard."""
-        return str(self.folder.inventory(batch))
+        """Path of a batch's inventory; the batch is a wildcard, and so is the tree if there are several."""
+        return f"{self._tree}/inventory/{batch}.json"
 
     def stamp(self, batch: str) -> str:
-        """Path of a batch's stamp; the batch may be a wildcard."""
-        return str(self.folder.stamp(batch))
+        """Path of a batch's stamp, with wildcards as `inventory`."""
+        return f"{self._tree}/extracted/{batch}"
 
     def labels(self, batch: str) -> list[str]:
-        """Path of what labels files say about the runs of a batch, if they are wanted; the batch may be a wildcard."""
-        return [str(self.folder.labels(batch))] if self.config["labels_file"] else []
+        """Path of what labels files say about the runs of a batch, if that is wanted, with wildcards as `inventory`."""
+        path = self.folder.outputs / "labels" / f"{self._part(batch)}.json"
+        return [str(path)] if self.config["labels_file"] else []
 
     def request_rows(self, batch: str) -> str:
-        """Path of the requests of a batch; the batch may be a wildcard."""
-        return str(self.folder.outputs / "requests" / f"{batch}.parquet")
+        """Path of the requests of a batch, with wildcards as `inventory`."""
+        return str(self.folder.outputs / "requests" / f"{self._part(batch)}.parquet")
 
     def within_slo(self, batch: str) -> str:
-        """Path of what the requests of a batch kept of `slo`; the batch may be a wildcard."""
-        return str(self.folder.outputs / "slo" / f"{batch}.json")
+        """Path of what the requests of a batch kept of `slo`, with wildcards as `inventory`."""
+        return str(self.folder.outputs / "slo" / f"{self._part(batch)}.json")
 
     def pack(self, name: str) -> str:
         """Path of something of a batch in the storage that jobs share instead of files; the name may hold wildcards.
@@ -159,16 +184,16 @@ class Flow(Jobs):
         It follows from the configuration alone: such a job has another working directory.
         """
         use = json.dumps([self.config[key] for key in ("results_dir", "work_dir", "output")])
-        return f".evalscope-summary/packs/{hashlib.sha256(use.encode()).hexdigest()[:16]}/{name}"
+        return f".evalscope-summary/packs/{hashlib.sha256(use.encode()).hexdigest()[:16]}/{self._part(name)}"
 
-    def read_elsewhere(self, workflow: Any, batch: str) -> list[str]:
+    def read_elsewhere(self, workflow: Any, wildcards: Any) -> list[str]:
         """The pack of a batch's records, if jobs don't have the files of the process that starts them.
 
         For an input function: whether the executor implies that (`implies_no_shared_fs`) is asked by Snakemake (9.27)
         only when it has parsed the Snakefile.
         """
         shared = {usage.name for usage in workflow.storage_settings.shared_fs_usage}
-        return [] if "INPUT_OUTPUT" in shared else [self.pack(f"{batch}.read.tar.gz")]
+        return [] if "INPUT_OUTPUT" in shared else [filled(self.pack(f"{_BATCH}.read.tar.gz"), wildcards)]
 
     def settings(self, rule: str) -> str:
         """Path of what a rule depends on besides its input."""
@@ -180,7 +205,7 @@ class Flow(Jobs):
 
     def log(self, name: str) -> str:
         """Path of a rule's log; the name may hold wildcards."""
-        return str(self.folder.outputs / "logs" / f"{name}.log")
+        return str(self.folder.outputs / "logs" / f"{self._part(name)}.log")
 
     def discover(self) -> None:
         """Find the runs, and write the inventories and settings that changed.
@@ -201,54 +226,60 @@ class Flow(Jobs):
         check_command()
         progress.choose(self.start.quiet)
         config = self.config
-        tree = trees.found(config, (*self.tables(), self.ending.status))
-        if not tree.sources:
-            trees.check_empty(tree, config, self.folder, self._chained())
-        labels = trees.labels_in(tree, config)
+        found = trees.found(config, (*self.tables(), self.ending.status))
+        trees.check_empty(found, config, self.folder.trees, self._chained())
+        labels = trees.labels_in(found, config)
         config["labels"] = list(labels.names)
         if not self.start.draws:
             settings.check_labels(config)
-        found = inventories(place(config["results_dir"], config["work_dir"]), tree, config, len(self.batches))
-        wanted = [inventory.dump() for inventory in found]
-        runs = digest_of(hashlib.sha256(content).digest() for content in wanted)
-        contents = {self.folder.inventory(batch): data for batch, data in zip(self.batches, wanted, strict=True)}
+        contents: dict[Path, dict[Path, bytes]] = {}
+        said: dict[Path, bytes] = {}
+        digests = []
+        for folder, tree in zip(self.folder.trees, found, strict=True):
+            here = inventories(place(folder.root, config["work_dir"]), tree, config, len(self.batches))
+            wanted = [inventory.dump() for inventory in here]
+            digests += [hashlib.sha256(content).digest() for content in wanted]
+            own = {folder.inventory(batch): data for batch, data in zip(self.batches, wanted, strict=True)}
+            contents[folder.path] = own | folder.left_out(tree)
+            said |= self._labels(folder, labels, here)
         with locks.alone(Path(config["work_dir"])):
-            self._write(contents | self.folder.left_out(tree), self._labels(labels, found), runs)
+            self._write(contents, said, digest_of(digests))
         if not self.start.dry and not self.start.draws:
             older.say_at_the_end(self.tables(), self.folder.outputs)
 
-    def _labels(self, labels: FolderLabels, found: Sequence[Inventory]) -> dict[Path, bytes]:
+    def _labels(self, tree: TreeFolder, labels: FolderLabels, found: Sequence[Inventory]) -> dict[Path, bytes]:
         """What the files of labels should hold; none where there is no `labels_file`."""
         if not self.config["labels_file"]:
             return {}
         return {
-            self.folder.labels(batch): labels.about(map(storable, inventory.sources)).dump()
+            self.folder.labels(tree, batch): labels.about(
+                in_tree(storable(tree.name), storable(source)) for source in inventory.sources
+            ).dump()
             for batch, inventory in zip(self.batches, found, strict=True)
         }
 
-    def _write(self, contents: dict[Path, bytes], labels: dict[Path, bytes], runs: str) -> None:
+    def _write(self, contents: Mapping[Path, dict[Path, bytes]], labels: dict[Path, bytes], runs: str) -> None:
         """Write what changed where nobody else is at work, and keep others from changing it.
 
         Args:
-            contents: of the inventories, and what is left out.
+            contents: of the inventories, and what is left out, for each folder of a tree.
             labels: what is said about the runs of each batch.
             runs: digest of the inventories.
         """
-        tree, outputs = locks.Shared.of(self.folder.path), locks.Shared.of(self.folder.outputs)
-        may_write = {folder: folder.claim() for folder in (tree, outputs)}
+        of_trees = {locks.Shared.of(path): files for path, files in contents.items()}
+        outputs = locks.Shared.of(self.folder.outputs)
+        may_write = {folder: folder.claim() for folder in (*of_trees, outputs)}
         rules = self._rule_settings(runs, labels, may_write[outputs])
-        wanted = {tree: contents, outputs: labels | rules}
+        wanted = of_trees | {outputs: labels | rules}
         try:
             in_use = [files for folder, files in wanted.items() if not may_write[folder] and differ(files)]
             if in_use:
                 self._check_usable(in_use)
             if may_write[outputs]:
                 self.kept.remove_remains()
-                if may_write[tree] and not self.start.dry:
-                    stamps = [self.stamp(batch) for batch in self.batches]
-                    requests = [self.request_rows(batch) for batch in self.batches]
-                    within = map(self.within_slo, self.batches)
-                    forget_unfinished({*map(str, self.tables()), *stamps, *requests, *within, self.strict_stamp})
+                if all(may_write.values()) and not self.start.dry:
+                    of_batches = self.each(self.stamp(_BATCH), self.request_rows(_BATCH), self.within_slo(_BATCH))
+                    forget_unfinished({*map(str, self.tables()), *of_batches, self.strict_stamp})
             mine = [files for folder, files in wanted.items() if may_write[folder]]
             if mine:
                 self.folder.update(dict(ChainMap(*mine)), self.kept.existing())
@@ -282,10 +313,10 @@ class Flow(Jobs):
         wanted = {}
         for rule, keys in _RULES.items():
             content = {key: self.config[key] for key in keys} | {"program": of_program(f"{rule}.py")}
-            if rule == "merge":
-                content["tree"] = self.folder.path.name
-                if labels:
-                    content["labels_of_runs"] = digest_of(hashlib.sha256(data).digest() for data in labels.values())
+            if rule in ("merge", "request_rows", "overview"):  # the report reads those of the last
+                content["trees"] = self.folder.names
+            if rule == "merge" and labels:
+                content["labels_of_runs"] = digest_of(hashlib.sha256(data).digest() for data in labels.values())
             again = self._again(rule, content, runs, may_write)
             wanted[self.folder.settings(rule)] = _dumped(content | again)
         return wanted

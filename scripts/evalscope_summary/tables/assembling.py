@@ -10,7 +10,7 @@ from .. import labels
 from ..columns import AT_LEAST, BELOW, PERFORMANCE, Column
 from ..folder_labels import NO_LABELS, FolderLabels
 from ..layouts import label_names
-from ..problems import Problem
+from ..problems import Problem, in_tree
 from ..record import Part, Record, Values
 from ..selection import within
 from .order import natural
@@ -21,13 +21,14 @@ Row = dict[str, Any]
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
-def assemble(record: Record, settings: Mapping[str, Any], folders: FolderLabels = NO_LABELS) -> Row:
+def assemble(record: Record, settings: Mapping[str, Any], folders: FolderLabels = NO_LABELS, tree: str = "") -> Row:
     """The row of a record under what applies when tables are made.
 
     Args:
         record: of a run.
         settings: `layouts.MERGE_SETTINGS`.
         folders: what labels files say.
+        tree: its name, if it is one of several.
     """
     row: Row = {}
     recomputed = settings["metrics"] == "recomputed"
@@ -40,6 +41,8 @@ def assemble(record: Record, settings: Mapping[str, Any], folders: FolderLabels 
         record.prompt_characters, settings["prompt_long_chars"], row.get("config", ""), row.get("dataset_file")
     )
     run = row.get("run", "")
+    if tree:
+        run = row["run"] = in_tree(tree, run)
     row |= folders.of(run)
     if settings["label_pattern"]:
         found = labels.pattern_labels(settings["label_pattern"], run)
@@ -102,6 +105,7 @@ def entries(
     settings: Mapping[str, Any],
     cells: Callable[[Row], Any] = lambda row: row,
     folders: FolderLabels = NO_LABELS,
+    tree: str = "",
     kept: Mapping[str, Values] = _NONE,
 ) -> Merged:
     """Assemble the rows of some runs, in the order of the records.
@@ -111,7 +115,8 @@ def entries(
         settings: `layouts.MERGE_SETTINGS`.
         cells: what to keep of a row.
         folders: what labels files say.
-        kept: run → its cells of the columns that `slo` adds.
+        tree: its name, if it is one of several.
+        kept: run, as its tree calls it → its cells of the columns that `slo` adds.
     """
     names = (*label_names(settings), "timestamp", "run", AT_LEAST, BELOW)
     made: list[Entry] = []
@@ -126,14 +131,19 @@ def entries(
             continue
         for part in _parts(record, settings):
             problems += part.problems
-        row = assemble(record, settings, folders)
-        row |= kept.get(row.get("run", ""), _NONE)
+        row = assemble(record, settings, folders, tree)
+        row |= kept.get(record.common.values.get("run", ""), _NONE)
         own = tuple(row)
         if own not in present:
             present[own] = frozenset(own)
         known = {name: row.get(name) for name in names}
         made.append(Entry(known, present[own], cells(row), record.fingerprint, record.arguments, _place(known)))
-    return Merged(made, problems)
+    return Merged(made, of_tree(problems, tree))
+
+
+def of_tree(problems: Iterable[Problem], tree: str) -> list[Problem]:
+    """Problems of one of several trees, whose name is then a part of what they are about."""
+    return [problem._replace(run=in_tree(tree, problem.run)) for problem in problems] if tree else list(problems)
 
 
 def _place(labels: Row) -> bytes:

@@ -16,7 +16,7 @@ import orjson
 from ..inventory import Inventory, source_hash
 from ..layouts import MERGE_SETTINGS
 from ..problems import Problem
-from .assembling import Entry, Merged
+from .assembling import Entry, Merged, of_tree
 
 _CHECKSUM, _NAME, _LENGTH = 8, 64, 8  # digits at the beginning of a file
 
@@ -27,7 +27,8 @@ def name_of(inventory: bytes, settings: Mapping[str, Any], *more: bytes) -> byte
     Args:
         inventory: what the batch's inventory holds.
         settings: of rule `merge`, with the digest of its program.
-        more: what else rows depend on: what labels files say about the runs, what rule `slo` found in the batch.
+        more: what else rows depend on: what labels files say about the runs, the name of the tree,
+            what rule `slo` found in the batch.
     """
     own = {key: settings[key] for key in (*MERGE_SETTINGS, "columns", "program")}
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode())
@@ -59,16 +60,17 @@ class BatchRows:
     folders: list[str]
 
     @classmethod
-    def of(cls, merged: Merged, inventory: Inventory, as_read: bytes) -> "BatchRows":
+    def of(cls, merged: Merged, inventory: Inventory, as_read: bytes, tree: str = "") -> "BatchRows":
         """Rows that were just made.
 
         Args:
             merged: of the batch's records, with lines of CSV.
             inventory: of the batch.
             as_read: what it holds now (`Records.corrected`).
+            tree: its name, if it is one of several.
         """
         folders = sorted({source_hash(source)[:2] for source in inventory.sources})
-        problems = [*merged.problems, *inventory.problems]
+        problems = [*merged.problems, *of_tree(inventory.problems, tree)]
         ordered = Merged(sorted(merged.entries, key=attrgetter("place")), problems)
         return cls(ordered, len(inventory.sources), hashlib.sha256(as_read).digest(), folders)
 
