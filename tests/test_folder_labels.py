@@ -137,7 +137,7 @@ def test_any_bytes_are_labels_or_one_message(content: bytes) -> None:
 )
 def test_what_is_no_label_is_named_with_file_line_and_key(text: str | bytes, words: list[str]) -> None:
     with pytest.raises(WrongLabels) as raised:
-        labels_of("other: fine", text)
+        labels_of("further: fine", text)
     assert str(raised.value).startswith(f"results/a/{NAME}")
     for word in words:
         assert word in str(raised.value)
