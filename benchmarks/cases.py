@@ -9,6 +9,7 @@ from pathlib import Path
 
 from measuring import CHECKOUT, HERE, Bench, Case, Step, run
 from slow_storage import preload
+from trees import write_vllm
 
 LATENCY = 500  # microseconds
 
@@ -133,6 +134,18 @@ def groups(runs: int) -> Tree:
     return lambda bench: bench.small(runs, repeats=1)
 
 
+def of_vllm(runs: int) -> Tree:
+    """A tree of as many results of vLLM as `small` has runs, five of each test, varied like those."""
+
+    def tree(bench: Bench) -> Path:
+        path = bench.folder / "trees" / f"vllm-{runs}"
+        if not path.is_dir():
+            write_vllm(path, runs)
+        return path
+
+    return tree
+
+
 def one_big(bench: Bench) -> Path:
     """A tree of one run of 1,000 requests with replies of 300 KB, whose request rows must be read."""
     return bench.tree("one-big", runs=1, release="1.8.0", requests=1000, reply=300_000)
@@ -197,6 +210,7 @@ def of_repeats(sizes: list[int]) -> Iterator[Case]:
     for runs in (first, last):
         yield Case(f"one-changed-{runs}", one_changed(small(runs)), "one job", lambda b: b.floor(1), one_run[runs])
     yield Case(f"from-nothing-{first}", from_nothing(small(first)), "one job", lambda b: b.floor(1), 1.3)
+    yield Case(f"from-nothing-vllm-{first}", from_nothing(of_vllm(first)), "evalscope", from_nothing(small(first)), 1.2)
     script = reference("plain_script.py", small(last), "plain")
     yield Case(f"from-nothing-{last}", from_nothing(small(last)), "plain script", script, 0.35)
     yield Case(

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 RUNS = Path(__file__).parents[1] / "tests" / "fixtures" / "runs"
+VLLM = RUNS.parent / "tools" / "vllm" / "0.33.0" / "single"
 RELEASES = sorted(path.parent.name for path in RUNS.glob("*/single"))
 MODEL = "mock-7b"
 PARTS = ("args", "summary", "percentile")
@@ -123,6 +124,24 @@ def write_run(tree: Path, source: Path, database: Path, requests: int, repeats: 
         (run / f"benchmark_{part}.json").write_text(json.dumps(content, indent=4))
     shutil.copyfile(database, run / "benchmark_data.db")
     return run
+
+
+def write_vllm(tree: Path, runs: int) -> None:
+    """Write results of vLLM, a file each, with numbers that follow from those of a real one.
+
+    Args:
+        tree: folder to write.
+        runs: how many, five of each test.
+    """
+    (source,) = VLLM.glob("*.json")
+    content = json.loads(source.read_bytes())
+    for number in range(runs):
+        test, repeat = divmod(number, 5)
+        folder = tree / f"p{test}_n20_dp_short"
+        folder.mkdir(parents=True, exist_ok=True)
+        own = vary(content, random.Random(number).uniform(0.8, 1.2))
+        own |= {"burstiness": 1.0, "max_concurrency": test + 1, "date": f"20260101-{repeat:06}"}
+        (folder / source.name.replace("20261124-200159", own["date"])).write_text(json.dumps(own))
 
 
 def main() -> None:

@@ -217,3 +217,36 @@ def test_readers_are_asked_in_the_order_of_the_documentation() -> None:
         "agentx",
         "guidellm",
     ]
+
+
+def test_a_reader_of_files_needs_no_more_than_contributing_says(tmp_path: Path) -> None:
+    file = tmp_path / "sixth.py"
+    file.write_text(
+        "import re\n"
+        "from ..record import Record\n"
+        "from .cells import Checked\n"
+        "from .keys import Key, config_of, finish, origins_of, taken\n"
+        "from .result_files import ResultFiles\n"
+        "KEYS = {'succeeded': (Key('done'),), 'ttft': (Key('first_ms', 1000),)}\n"
+        "class Sixth(ResultFiles):\n"
+        "    name = 'sixth'\n"
+        "    endings = ('.json',)\n"
+        "    marks = re.compile(b'sixth_version')\n"
+        "    def is_run(self, content): return content.keys() >= {'sixth_version', 'done'}\n"
+        "    def record(self, found, wanted):\n"
+        "        checked, record = Checked(found.path), Record(found.run)\n"
+        "        cells = taken(checked, found.content, KEYS)\n"
+        "        record.common.values |= {'succeeded': cells['succeeded'], 'config': config_of(found.path)}\n"
+        "        record.reported.values |= {'ttft': cells['ttft']}\n"
+        "        finish(record, checked)\n"
+        "        return record\n"
+        "    def origins(self): return origins_of(KEYS)\n"
+        "READER = Sixth()\n"
+    )
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.json").write_text('{"sixth_version": 1, "done": 5, "first_ms": 20}')
+    own = readers.load([str(file)])[-1]
+    (record,) = own.read(str(tmp_path), "a/x.json", ["x.json"], {"filled", "recomputed"})
+    assert record.values | {"ttft": 0.02} == record.values
+    assert [problem.code for problem in record.derived["recomputed"].problems] == ["no-request-rows"]
+    assert own.arguments_file

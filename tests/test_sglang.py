@@ -54,6 +54,7 @@ def test_a_run_of_the_newest_release_gives_the_row_worked_out_by_hand() -> None:
         "min_prompt_length": 32,  # 32 * 1.0
         "max_prompt_length": 32,
         "stream": True,
+        "number": 20,  # the third part of its name
         "requests": 20,  # completed; how many failed is not known
         "succeeded": 20,
         "time_taken": 1.2663568429998122,

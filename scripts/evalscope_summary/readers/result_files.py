@@ -59,6 +59,8 @@ class ResultFiles(Reader):
         indexed: runs are always numbered, as further ones are appended to their file.
     """
 
+    arguments_file = "result file"
+    rows_file = "of this tool, none are read"
     marks: re.Pattern[bytes]
     names: re.Pattern[str] = re.compile(r"(?!)")
     indexed = False

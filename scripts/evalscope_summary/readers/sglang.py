@@ -75,7 +75,6 @@ class Sglang(ResultFiles):
     name = "sglang"
     endings = (".jsonl", ".json")
     indexed = True
-    arguments_file = "result file"
     rows_file = "the arrays that `--output-details` adds to a line"
     marks = re.compile(rb'"sharegpt_output_len"\s*:')
     names = _MADE_UP

@@ -73,7 +73,6 @@ class Vllm(ResultFiles):
 
     name = "vllm"
     endings = (".json",)
-    arguments_file = "result file"
     rows_file = "the arrays that `--save-detailed` adds to the file"
     marks = re.compile(
         rb'"date"\s*:(?=.*"(?:tokenizer_id|burstiness)"\s*:)|"error_type"\s*:(?=.*"serve_overrides"\s*:)', re.DOTALL

@@ -37,7 +37,6 @@ class Aiperf(ResultFiles):
 
     name = "aiperf"
     endings = (".json", ROWS_ENDING)
-    arguments_file = "result file"
     rows_file = "`profile_export.jsonl`"
     marks = re.compile(
         rb'"request_(?:count"\s*:\s*\{\s*"unit"\s*:\s*"requests|throughput"\s*:\s*\{\s*"unit"\s*:\s*"requests/sec)"'

@@ -27,7 +27,6 @@ class Guidellm(ResultFiles):
     name = "guidellm"
     endings = (".json",)
     indexed = True
-    arguments_file = "result file"
     rows_file = "`requests`, if it has all: `sample_requests` or `sample_size` keeps some"
     marks = re.compile(rb'"guidellm_version"\s*:|"type_"\s*:\s*"generative_benchmark"')
     workload_arguments = MappingProxyType(
