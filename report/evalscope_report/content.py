@@ -199,7 +199,10 @@ def _wanted(runs: pd.DataFrame, series: Mapping[str, Any]) -> tuple[dict[str, in
 
 def _compared(path: Path) -> list[dict[str, Any]]:
     """The rows of `summary_compare` as dictionaries; texts as they are printed."""
-    table = pd.read_csv(path, dtype_backend="numpy_nullable", keep_default_na=False, na_values=[""])
+    numbers = ("baseline_runs", "other_runs", "baseline_value", "other_value", "ratio", "ratio_low", "ratio_high")
+    header = pd.read_csv(path, nrows=0).columns
+    types = {name: "Float64" if name in numbers else "string" for name in header}  # `1.10` stays a text
+    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
     cells = {name: _printable(table[name]) for name in table}
     return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
 
