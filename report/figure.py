@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vl_convert
-from evalscope_report.charts import FIGURES, LIMITS, LOG, Chart, Spec, charts
+from evalscope_report.charts import LIMITS, LOG, Chart, Spec, charts
 from evalscope_report.comparing import AT_ONCE, SERIES, chosen, names, words
 from evalscope_report.content import Content, content, run_logged
 from evalscope_report.looks import CONFIG, LIGHT, SHAPES, STROKES
@@ -109,9 +109,9 @@ def specification(data: Content, name: str) -> Spec:
     rows, others = view.rows(chart) if chart else ([], [])
     if not chart or not rows:
         text = {"value": view.words["nothing"]}
-        values = {"values": [{}]}
+        values: Spec = {"values": [{}]}
         return {"data": values, "mark": "text", "encoding": {"text": text}, "config": config, "width": 900}
-    spec = copy.deepcopy(chart["spec"])
+    spec: Spec = copy.deepcopy(chart["spec"])
     encoding = spec["encoding"]
     titles = {axis: view.title(chart["fields"][axis]) for axis in ("x", "y") if axis in chart["fields"]}
     if name == "percentile_profile":

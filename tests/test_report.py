@@ -167,10 +167,10 @@ def test_every_chart_has_marks_in_both_languages_and_themes_and_widths(show: Cal
     settle(page)
     assert page.locator("#load_curves h2").inner_text() == "负载曲线"
     assert all(marks(page, chart) > 10 for chart in FIGURES)
-    phone = show(
-        "#theme=light&facet=prompt_length&load_curves.log=x&load_curves.log=y", color_scheme="dark"
-    )
+    phone = show("#theme=light&facet=prompt_length&load_curves.log=x&load_curves.log=y", color_scheme="dark")
     phone.set_viewport_size({"width": 390, "height": 800})
+    phone.wait_for_timeout(300)  # charts are drawn anew when a window has its new width
+    settle(phone)
     assert phone.evaluate("document.documentElement.dataset.theme") == "light"
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     assert marks(phone, "load_curves") > 10
@@ -289,7 +289,9 @@ def test_a_chart_can_be_saved_and_its_runs_path_copied(show: Callable[..., Any])
     page = show()
     for chart in FIGURES:
         spot = page.locator(f"#{chart} .chart")
-        assert spot.evaluate("(one) => one.scrollHeight <= one.clientHeight && one.scrollWidth <= one.clientWidth"), chart
+        assert spot.evaluate("(one) => one.scrollHeight <= one.clientHeight && one.scrollWidth <= one.clientWidth"), (
+            chart
+        )
     page.click("#load_curves .chart summary")
     with page.expect_download() as download:
         page.click("#load_curves .vega-actions a:has-text('SVG')")
@@ -329,7 +331,9 @@ def test_the_first_view_of_the_page_has_the_rows_of_the_figures(
         assert page.evaluate("report.view().names") == view.names
         for name, chart in charts(data).items():
             if chart["rows"] == "runs":
-                own = page.evaluate("(name) => { const { rows, others } = report.rowsOf(name); return [rows, others]; }", name)
+                own = page.evaluate(
+                    "(name) => { const { rows, others } = report.rowsOf(name); return [rows, others]; }", name
+                )
                 assert own == json.loads(json.dumps(list(view.rows(chart)))), name
 
 
@@ -398,7 +402,8 @@ def test_no_two_values_look_alike_and_a_value_looks_the_same_in_all_charts(
     for fragment in ("", "#by=series", "#by=config", "#by=model&facet=tool"):
         page = show(fragment, html)
         found = page.evaluate("""() => [...report.views.values()].map(({view}) => {
-            const colour = view.scale("color"), shape = (() => { try { return view.scale("shape"); } catch { return null; } })();
+            const colour = view.scale("color");
+            const shape = (() => { try { return view.scale("shape"); } catch { return null; } })();
             return report.view().names.map((name) => colour(name) + (shape ? shape(name) : ""));
         })""")
         for looks in found:
@@ -415,7 +420,13 @@ def test_names_of_javascripts_objects_and_a_tree_without_runs_break_no_chart(
     hostile = ("constructor", "toString", "valueOf", "hasOwnProperty", "__proto__")
     made = list(benchmark().rows(80))
     for place, row in enumerate(made):
-        row |= {"config": hostile[place // 16], "max_tokens": 1, "prompt_length": "short", "model": hostile[place // 16], "name": "constructor"}
+        row |= {
+            "config": hostile[place // 16],
+            "max_tokens": 1,
+            "prompt_length": "short",
+            "model": hostile[place // 16],
+            "name": "constructor",
+        }
     for number, runs in enumerate((made, [])):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -446,7 +457,9 @@ def test_axes_are_readable_and_rates_are_loads(show: Callable[..., Any], tmp_pat
     made = []
     for number, row in enumerate(benchmark().rows(40)):
         row |= {"parallel": 16, "rate": float(2 ** (number // 5 % 8)), "config": "open", "latency": 1e-3 * (1 + number)}
-        made.append(row | {"output_throughput": 70_000.0 + number, "timestamp": f"2026113{number % 2}_0000{number:02}"[:15]})
+        made.append(
+            row | {"output_throughput": 70_000.0 + number, "timestamp": f"2026113{number % 2}_0000{number:02}"[:15]}
+        )
     write_page(*benchmark().write_tables(tmp_path, made, []), output=tmp_path / "summary_report.html")
     page = show("#repeatability.log=x&latency_throughput.y=latency", path=tmp_path / "summary_report.html")
     assert page.input_value("[name='load_curves.x']") == "rate"
@@ -470,16 +483,20 @@ def test_on_paper_nothing_is_cut_or_dark_and_pages_are_few(show: Callable[..., A
     assert paper == "rgb(255, 255, 255)"
     page.set_viewport_size({"width": 1000, "height": 700})
     for chart in FIGURES:
-        right = page.locator(f"#{chart} svg.marks, #{chart} canvas").evaluate("(one) => one.getBoundingClientRect().right")
+        right = page.locator(f"#{chart} svg.marks, #{chart} canvas").evaluate(
+            "(one) => one.getBoundingClientRect().right"
+        )
         assert right <= 1000, chart
 
 
 def lightness(colour: str, matrix: tuple[tuple[float, ...], ...]) -> tuple[float, float, float]:
     """A colour as a reader with a colour-vision deficiency sees it, in CIE L*a*b*."""
-    linear = [(v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4) for v in bytes(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for v in [v / 255]]
+    values = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
     seen = [min(1, max(0, sum(m * v for m, v in zip(row, linear, strict=True)))) for row in matrix]
     to_xyz = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
-    xyz = [sum(m * v for m, v in zip(row, seen, strict=True)) / white for row, white in zip(to_xyz, (0.9505, 1, 1.089), strict=True)]
+    sums = [sum(m * v for m, v in zip(row, seen, strict=True)) for row in to_xyz]
+    xyz = [value / white for value, white in zip(sums, (0.9505, 1, 1.089), strict=True)]
     x, y, z = (v ** (1 / 3) if v > 0.008856 else 7.787 * v + 16 / 116 for v in xyz)
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 

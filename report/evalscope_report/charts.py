@@ -28,9 +28,7 @@ LABELLED = 24
 PER_GROUP = ["key", "series", "group", "dash", "facet", "level", "load", "name"]
 
 _DATUM = {"content": "data"}  # the row itself, which the page puts into words: cheaper than an expression per point
-_MUTED = (
-    "isValid(brought) ? datum.key !== brought : length(kept) > 0 && indexof(kept, datum.key) < 0"  # of the page
-)
+_MUTED = "isValid(brought) ? datum.key !== brought : length(kept) > 0 && indexof(kept, datum.key) < 0"  # of the page
 _VALID = {
     "filter": "isValid(datum.x) && isValid(datum.y) && (!logX || datum.x > 0) && (!logY || datum.y > 0)",
 }

@@ -219,4 +219,6 @@ def names(
         parts.append([text and (text if plain else f"{name} {text}") for text in texts])
     made = [" · ".join(filter(None, one)) or empty for one in zip(*parts, strict=True)] if parts else [""] * len(keys)
     counts = Counter(made)
-    return [f"{name} ({key})".strip() if counts[name] > 1 else name or empty for name, key in zip(made, keys, strict=True)]
+    return [
+        f"{name} ({key})".strip() if counts[name] > 1 else name or empty for name, key in zip(made, keys, strict=True)
+    ]

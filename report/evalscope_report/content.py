@@ -11,13 +11,9 @@ from typing import Any
 
 import orjson
 import pandas as pd
-
-HERE = Path(__file__).parents[1]
-sys.path.insert(0, str(HERE.parent / "scripts"))
-
-from evalscope_summary import dictionary, readers  # noqa: E402
-from evalscope_summary.columns import AT_LEAST, BELOW, BY_NAME, FURTHER_METRICS, PERCENTILE_METRICS, Column  # noqa: E402
-from evalscope_summary.layouts import (  # noqa: E402
+from evalscope_summary import dictionary, readers
+from evalscope_summary.columns import AT_LEAST, BELOW, BY_NAME, FURTHER_METRICS, PERCENTILE_METRICS, Column
+from evalscope_summary.layouts import (
     OF_ONE,
     PROBLEM_COLUMNS,
     label_names,
@@ -25,15 +21,17 @@ from evalscope_summary.layouts import (  # noqa: E402
     raw_columns,
     stats_columns,
 )
-from evalscope_summary.problems import printable  # noqa: E402
-from evalscope_summary.readers.releases import Window, release  # noqa: E402
-from evalscope_summary.tables.csv import read_csv  # noqa: E402
-from evalscope_summary.tables.errors import WrongTable  # noqa: E402
-from evalscope_summary.tables.frame import cells_of  # noqa: E402
-from evalscope_summary.tables.groups import groups  # noqa: E402
+from evalscope_summary.problems import printable
+from evalscope_summary.readers.releases import Window, release
+from evalscope_summary.tables.csv import read_csv
+from evalscope_summary.tables.errors import WrongTable
+from evalscope_summary.tables.frame import cells_of
+from evalscope_summary.tables.groups import groups
 
-from .comparing import LOAD, SERIES, chosen, derived, described, encoded, first_view, words  # noqa: E402
-from .requests import requests as drawn_requests  # noqa: E402
+from .comparing import LOAD, SERIES, derived, described, encoded, first_view, words
+from .requests import requests as drawn_requests
+
+HERE = Path(__file__).parents[1]
 
 DIGITS = 7
 """Significant digits of numbers in the page; the tables have all."""
@@ -112,19 +110,24 @@ def content(
     if stats:
         tables["stats"] = _statistics(read_csv(stats, stats_columns(settings)), settings, found.sizes)
     rates = sum(text.endswith("/s") for text in texts)
+    chinese = TEXT["zh"]["changes"]
     first = first_view(labels, texts) | {"x": "rate" if rates * 2 > len(texts) else "parallel"}
     places = [readers.place(run or "") for run in cells_of(wrong["run"])]
     return {
         "tables": tables,
         "groups": of_run,
         "labels": [
-            described(name, TEXT)
-            for name, label in labels.items()
-            if name == SERIES or len(label["values"]) > 1
+            described(name, TEXT) for name, label in labels.items() if name == SERIES or len(label["values"]) > 1
         ],
         "first": first,
         "breaks": [
-            {"index": i, "release": release, "metric": metric, "en": change, "zh": TEXT["zh"]["changes"].get(change, change)}
+            {
+                "index": i,
+                "release": release,
+                "metric": metric,
+                "en": change,
+                "zh": TEXT["zh"]["changes"].get(change, change),
+            }
             for i, (release, metric, change) in enumerate(breaks)
         ],
         "windows": windows,
@@ -267,7 +270,14 @@ def _described(column: Column) -> dict[str, Any]:
 def _hidden(name: str) -> dict[str, Any]:
     """A column that no table shows."""
     titles = {language: text.get(name, name) for language, text in TEXT.items()}
-    plain = {"type": "float", "metric": "", "statistic": "", "family": "hidden", "percent": None, "breaks": []}
+    plain: dict[str, Any] = {
+        "type": "float",
+        "metric": "",
+        "statistic": "",
+        "family": "hidden",
+        "percent": None,
+        "breaks": [],
+    }
     return {"name": name, "unit": "req/s" if name == "offered" else "", **titles, **plain, "hidden": True}
 
 

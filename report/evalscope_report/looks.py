@@ -26,6 +26,20 @@ CONFIG: dict[str, Any] = {
     "axis": {"titleFontWeight": "normal", "titleFontSize": 12, "labelFontSize": 11, "labelOverlap": True},
     # above the axis, as the meaning of a column is too long for its side
     "axisY": {"titleAngle": 0, "titleAlign": "left", "titleBaseline": "bottom", "titleX": 0, "titleY": -7},
-    "legend": {"labelFontSize": 12, "symbolOpacity": 1, "symbolStrokeWidth": 2, "labelLimit": 0, "titleLimit": 0, "layout": {"bottom": {"direction": "vertical", "anchor": "start"}}},
+    "legend": {
+        "labelFontSize": 12,
+        "symbolOpacity": 1,
+        "symbolStrokeWidth": 2,
+        "labelLimit": 0,
+        "titleLimit": 0,
+        "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
+    },
+        "labelFontSize": 12,
+        "symbolOpacity": 1,
+        "symbolStrokeWidth": 2,
+        "labelLimit": 0,
+        "titleLimit": 0,
+        "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
+    },
     "header": {"labelAnchor": "start", "titleAnchor": "start"},
 }
