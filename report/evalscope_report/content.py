@@ -126,7 +126,7 @@ def content(
                 "release": release,
                 "metric": metric,
                 "en": change,
-                "zh": TEXT["zh"]["changes"].get(change, change),
+                "zh": chinese.get(change, change),
             }
             for i, (release, metric, change) in enumerate(breaks)
         ],
@@ -278,7 +278,11 @@ def _hidden(name: str) -> dict[str, Any]:
         "percent": None,
         "breaks": [],
     }
-    return {"name": name, "unit": "req/s" if name == "offered" else "", **titles, **plain, "hidden": True}
+    return {"name": name, "unit": "req/s" if name == "offered" else "", **titles, **empty} | {
+        "type": "float",
+        "family": "hidden",
+        "hidden": True,
+    }
 
 
 def _statistics(stats: pd.DataFrame, settings: Mapping[str, Any], sizes: Any) -> dict[str, Any]:

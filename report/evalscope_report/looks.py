@@ -34,12 +34,5 @@ CONFIG: dict[str, Any] = {
         "titleLimit": 0,
         "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
     },
-        "labelFontSize": 12,
-        "symbolOpacity": 1,
-        "symbolStrokeWidth": 2,
-        "labelLimit": 0,
-        "titleLimit": 0,
-        "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
-    },
     "header": {"labelAnchor": "start", "titleAnchor": "start"},
 }
