@@ -278,11 +278,7 @@ def _hidden(name: str) -> dict[str, Any]:
         "percent": None,
         "breaks": [],
     }
-    return {"name": name, "unit": "req/s" if name == "offered" else "", **titles, **empty} | {
-        "type": "float",
-        "family": "hidden",
-        "hidden": True,
-    }
+    return {"name": name, "unit": "req/s" if name == "offered" else "", **titles, **plain, "hidden": True}
 
 
 def _statistics(stats: pd.DataFrame, settings: Mapping[str, Any], sizes: Any) -> dict[str, Any]:
