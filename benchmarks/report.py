@@ -65,7 +65,7 @@ def rows(runs: int, repeats: int = 5) -> Iterator[Row]:
             "model": f"model-{config % 9}",
             "evalscope_at_least": release[0],
             "evalscope_below": release[1],
-            "run": f"cluster-{config % 7}/{config}/2026{repeat:02}/parallel_{LEVELS[level]}_number_{10 * LEVELS[level]}",
+            "run": f"cluster-{config % 7}/{config}/2026{repeat:02}/p{LEVELS[level]}_n{10 * LEVELS[level]}",
             **_requests(LEVELS[level]),
         }
 
@@ -115,7 +115,8 @@ def mixed() -> Iterator[Row]:
         gpu, engine = own.choice(("a100", "h100", "h200", "mi300x")), own.choice(("vllm", "sglang", "lmdeploy"))
         model = own.choice(("qwen3-32b", "qwen3-235b-a22b-instruct-2507-fp8", "llama-3.3-70b-instruct", "deepseek-r1"))
         parallel = own.choice(LEVELS)
-        config = f"{gpu}/{engine}-v0.{own.randrange(6, 11)}.{test % 9}/{model}_tp{own.choice((2, 4, 8))}/p{parallel}_n{10 * parallel}_dp_{own.choice(('short', 'long'))}_{test}"
+        folders = f"{gpu}/{engine}-v0.{own.randrange(6, 11)}.{test % 9}/{model}_tp{own.choice((2, 4, 8))}"
+        config = f"{folders}/p{parallel}_n{10 * parallel}_dp_{own.choice(('short', 'long'))}_{test}"
         release = RELEASES[number * len(RELEASES) // 506]
         stamp = f"2026{1 + number // 50:02}{1 + number % 27:02}_{number % 24:02}{number % 60:02}00"
         yield {

@@ -109,9 +109,9 @@ def specification(data: Content, name: str) -> Spec:
     rows, others = view.rows(chart) if chart else ([], [])
     if not chart or not rows:
         text = {"value": view.words["nothing"]}
-        values = {"values": [{}]}
+        values: Spec = {"values": [{}]}
         return {"data": values, "mark": "text", "encoding": {"text": text}, "config": config, "width": 900}
-    spec = copy.deepcopy(chart["spec"])
+    spec: Spec = copy.deepcopy(chart["spec"])
     encoding = spec["encoding"]
     titles = {axis: view.title(chart["fields"][axis]) for axis in ("x", "y") if axis in chart["fields"]}
     if name == "percentile_profile":

@@ -398,6 +398,13 @@ on("skip", "click", (event) => { event.preventDefault(); go("tables"); });
 on("print", "click", async () => { for (const name of parts()) if (!views.has(name) && !grids.has(name)) dirty.add(name); await drawNext(true); window.print(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", build);
 window.addEventListener("hashchange", () => { state = readFragment(); build(); });
+let across = innerWidth, resized;
+window.addEventListener("resize", () => {
+  if (across === innerWidth) return;
+  across = innerWidth;
+  clearTimeout(resized);
+  resized = setTimeout(() => { Object.keys(CHARTS).forEach((name) => dirty.add(name)); drawNext(); }, 100);
+});
 const open = () => document.querySelectorAll("#filters details[open]:not(#more)");
 document.addEventListener("click", (event) => open().forEach((one) => one.contains(event.target) || one.removeAttribute("open")));
 document.addEventListener("keydown", (event) => {
@@ -411,5 +418,5 @@ await drawing;
 document.documentElement.dataset.ready = String(Math.round(performance.now()));
 window.report = { // for the console, and for tests
   views, grids, set, drawn: () => drawing, view: () => view, rowsOf: (name) => rowsOf(name),
-  drawAll: () => { for (const name of parts()) if (!views.has(name) && !grids.has(name)) dirty.add(name); return drawNext(true); },
+  drawAll: () => { for (const name of parts()) if (!views.has(name) && !grids.has(name)) dirty.add(name); return drawNext(true); }, // and what changed
 };

@@ -4,6 +4,7 @@ Run by rule `page`."""
 import base64
 import gzip
 import hashlib
+import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ def vega(folder: Path | None = None) -> str:
     Args:
         folder: where it is kept, if anywhere.
     """
-    kept = folder and folder / f"vega-{vl_convert.__version__}.js"
+    kept = folder and folder / f"vega-{importlib.metadata.version('vl-convert-python')}.js"
     if kept and kept.exists():
         return kept.read_text("utf-8")
     made: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
@@ -106,9 +107,9 @@ def write_page(
     stats: Path,
     problems: Path,
     settings: Path,
+    *,
     requests: Path | None = None,
     compared: Path | None = None,
-    *,
     output: Path,
     kept: Path | None = None,
 ) -> None:
@@ -124,14 +125,13 @@ def _optional(name: str) -> Path | None:
 
 
 if __name__ == "__main__":
-    inputs = (Path(snakemake.input[name]) for name in ("raw", "stats", "problems", "settings"))
 
     def make() -> None:
         """Write the page."""
         write_page(
-            *inputs,
-            _optional("requests"),
-            _optional("compared"),
+            *(Path(snakemake.input[name]) for name in ("raw", "stats", "problems", "settings")),
+            requests=_optional("requests"),
+            compared=_optional("compared"),
             output=Path(snakemake.output[0]),
             kept=Path(snakemake.params.kept),
         )

@@ -169,6 +169,8 @@ def test_every_chart_has_marks_in_both_languages_and_themes_and_widths(show: Cal
     assert all(marks(page, chart) > 10 for chart in FIGURES)
     phone = show("#theme=light&facet=prompt_length&load_curves.log=x&load_curves.log=y", color_scheme="dark")
     phone.set_viewport_size({"width": 390, "height": 800})
+    phone.wait_for_timeout(300)  # charts are drawn anew when a window has its new width
+    settle(phone)
     assert phone.evaluate("document.documentElement.dataset.theme") == "light"
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     assert marks(phone, "load_curves") > 10
@@ -400,7 +402,8 @@ def test_no_two_values_look_alike_and_a_value_looks_the_same_in_all_charts(
     for fragment in ("", "#by=series", "#by=config", "#by=model&facet=tool"):
         page = show(fragment, html)
         found = page.evaluate("""() => [...report.views.values()].map(({view}) => {
-            const colour = view.scale("color"), shape = (() => { try { return view.scale("shape"); } catch { return null; } })();
+            const colour = view.scale("color");
+            const shape = (() => { try { return view.scale("shape"); } catch { return null; } })();
             return report.view().names.map((name) => colour(name) + (shape ? shape(name) : ""));
         })""")
         for looks in found:
@@ -488,17 +491,12 @@ def test_on_paper_nothing_is_cut_or_dark_and_pages_are_few(show: Callable[..., A
 
 def lightness(colour: str, matrix: tuple[tuple[float, ...], ...]) -> tuple[float, float, float]:
     """A colour as a reader with a colour-vision deficiency sees it, in CIE L*a*b*."""
-    linear = [
-        (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4)
-        for v in bytes(int(colour[i : i + 2], 16) for i in (1, 3, 5))
-        for v in [v / 255]
-    ]
+    values = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
     seen = [min(1, max(0, sum(m * v for m, v in zip(row, linear, strict=True)))) for row in matrix]
     to_xyz = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
-    xyz = [
-        sum(m * v for m, v in zip(row, seen, strict=True)) / white
-        for row, white in zip(to_xyz, (0.9505, 1, 1.089), strict=True)
-    ]
+    sums = [sum(m * v for m, v in zip(row, seen, strict=True)) for row in to_xyz]
+    xyz = [value / white for value, white in zip(sums, (0.9505, 1, 1.089), strict=True)]
     x, y, z = (v ** (1 / 3) if v > 0.008856 else 7.787 * v + 16 / 116 for v in xyz)
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 

@@ -149,7 +149,7 @@ LATENCY_THROUGHPUT = _chart(
                 ],
                 "groupby": ["series"],
             },
-            {"joinaggregate": [{"op": "distinct", "field": "series", "as": "lines"}]},
+            {"joinaggregate": [{"op": "distinct", "field": "series", "as": "lines"}], "groupby": []},
             {
                 "calculate": f"datum.lines <= {LABELLED} && (datum.level === datum.last || datum.level === datum.first)"
                 " ? datum.load : ''",

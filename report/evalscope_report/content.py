@@ -11,13 +11,9 @@ from typing import Any
 
 import orjson
 import pandas as pd
-
-HERE = Path(__file__).parents[1]
-sys.path.insert(0, str(HERE.parent / "scripts"))
-
-from evalscope_summary import dictionary, readers  # noqa: E402
-from evalscope_summary.columns import AT_LEAST, BELOW, BY_NAME, FURTHER_METRICS, PERCENTILE_METRICS, Column  # noqa: E402
-from evalscope_summary.layouts import (  # noqa: E402
+from evalscope_summary import dictionary, readers
+from evalscope_summary.columns import AT_LEAST, BELOW, BY_NAME, FURTHER_METRICS, PERCENTILE_METRICS, Column
+from evalscope_summary.layouts import (
     OF_ONE,
     PROBLEM_COLUMNS,
     label_names,
@@ -25,15 +21,17 @@ from evalscope_summary.layouts import (  # noqa: E402
     raw_columns,
     stats_columns,
 )
-from evalscope_summary.problems import printable  # noqa: E402
-from evalscope_summary.readers.releases import Window, release  # noqa: E402
-from evalscope_summary.tables.csv import read_csv  # noqa: E402
-from evalscope_summary.tables.errors import WrongTable  # noqa: E402
-from evalscope_summary.tables.frame import cells_of  # noqa: E402
-from evalscope_summary.tables.groups import groups  # noqa: E402
+from evalscope_summary.problems import printable
+from evalscope_summary.readers.releases import Window, release
+from evalscope_summary.tables.csv import read_csv
+from evalscope_summary.tables.errors import WrongTable
+from evalscope_summary.tables.frame import cells_of
+from evalscope_summary.tables.groups import groups
 
-from .comparing import LOAD, SERIES, derived, described, encoded, first_view, words  # noqa: E402
-from .requests import requests as drawn_requests  # noqa: E402
+from .comparing import LOAD, SERIES, derived, described, encoded, first_view, words
+from .requests import requests as drawn_requests
+
+HERE = Path(__file__).parents[1]
 
 DIGITS = 7
 """Significant digits of numbers in the page; the tables have all."""
@@ -112,6 +110,7 @@ def content(
     if stats:
         tables["stats"] = _statistics(read_csv(stats, stats_columns(settings)), settings, found.sizes)
     rates = sum(text.endswith("/s") for text in texts)
+    chinese = TEXT["zh"]["changes"]
     first = first_view(labels, texts) | {"x": "rate" if rates * 2 > len(texts) else "parallel"}
     names = list(settings["trees"].values())
     places = [readers.place(_in_its_tree(run or "", names)) for run in cells_of(wrong["run"])]
@@ -128,7 +127,7 @@ def content(
                 "release": release,
                 "metric": metric,
                 "en": change,
-                "zh": TEXT["zh"]["changes"].get(change, change),
+                "zh": chinese.get(change, change),
             }
             for i, (release, metric, change) in enumerate(breaks)
         ],
@@ -209,7 +208,10 @@ def _wanted(runs: pd.DataFrame, series: Mapping[str, Any]) -> tuple[dict[str, in
 
 def _compared(path: Path) -> list[dict[str, Any]]:
     """The rows of `summary_compare` as dictionaries; texts as they are printed."""
-    table = pd.read_csv(path, dtype_backend="numpy_nullable", keep_default_na=False, na_values=[""])
+    numbers = ("baseline_runs", "other_runs", "baseline_value", "other_value", "ratio", "ratio_low", "ratio_high")
+    header = pd.read_csv(path, nrows=0).columns
+    types = {name: "Float64" if name in numbers else "string" for name in header}  # `1.10` stays a text
+    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
     cells = {name: _printable(table[name]) for name in table}
     return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
 
@@ -274,7 +276,14 @@ def _described(column: Column) -> dict[str, Any]:
 def _hidden(name: str) -> dict[str, Any]:
     """A column that no table shows."""
     titles = {language: text.get(name, name) for language, text in TEXT.items()}
-    plain = {"type": "float", "metric": "", "statistic": "", "family": "hidden", "percent": None, "breaks": []}
+    plain: dict[str, Any] = {
+        "type": "float",
+        "metric": "",
+        "statistic": "",
+        "family": "hidden",
+        "percent": None,
+        "breaks": [],
+    }
     return {"name": name, "unit": "req/s" if name == "offered" else "", **titles, **plain, "hidden": True}
 
 
