@@ -545,4 +545,5 @@ def _gpu_label(labels: Sequence[Mapping[str, Any]], columns: Mapping[str, Any], 
 
 
 LIMITS = {"dashes": DASHES, "panels": 12, "levels": 8, "lines": 120, "others": 1500, "printed": 40}
-"""What is shown at most: kinds of lines, panels, loads in the table of numbers, lines in colour, points of others, rows of a table on paper."""
+"""What is shown at most: kinds of lines, panels, loads in the table of numbers, lines in colour, points of others, rows
+of a table on paper."""
