@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import vl_convert
 from evalscope_report.charts import LIMITS, LOG, Chart, Spec, charts
-from evalscope_report.comparing import AT_ONCE, SERIES, chosen, names, words
+from evalscope_report.comparing import AT_ONCE, SERIES, chosen, drawn_lines, names, words
 from evalscope_report.content import Content, content, run_logged
 from evalscope_report.looks import CONFIG, LIGHT, SHAPES, STROKES
 from evalscope_summary.jsonfile import write_atomically
@@ -38,15 +38,12 @@ class View:
         self.keys = chosen(every, own)
         self.names = self._names(self.by, self.keys)
         lines = self.labels[SERIES]
-        self._line_names = dict(
-            zip(
-                shown := sorted({lines["rows"][row] for row in every if own["rows"][row] in set(self.keys)}),
-                self._names(SERIES, shown),
-                strict=True,
-            )
-        )
-        self.runs = [row for row in every if own["rows"][row] in set(self.keys)]
-        self.others = [row for row in every if own["rows"][row] not in set(self.keys)]
+        colour = [row for row in every if own["rows"][row] in set(self.keys)]
+        drawn = drawn_lines(colour, own, lines, LIMITS["lines"])
+        self.runs = [row for row in colour if lines["rows"][row] in drawn]
+        self.others = sorted(set(every) - set(self.runs))
+        shown = sorted(drawn)
+        self._line_names = dict(zip(shown, self._names(SERIES, shown), strict=True))
 
     def _names(self, by: str, keys: Sequence[int]) -> list[str]:
         first_run: dict[int, int] = {}

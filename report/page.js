@@ -197,10 +197,16 @@ function choose() {
   const wanted = new Set(state.keys), byHand = wanted.size ? [...counts.keys()].filter((key) => wanted.has(identity(state.by, key))) : [];
   const ranked = byHand.length ? byHand : [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a) || a - b).slice(0, LIMITS.colours);
   const keys = ranked.sort((a, b) => a - b), own = new Set(keys), runs = passing.filter((row) => own.has(rows[row]));
-  const lines = unique(runs.map((row) => label(SERIES).rows[row])).sort((a, b) => a - b), names = namesOf(keys, state.by);
+  const counted = new Map(), taken = new Map(), series = label(SERIES).rows, perKey = Math.max(1, Math.floor(LIMITS.lines / Math.max(1, keys.length)));
+  for (const row of runs) { const one = counted.get(series[row]); one ? one.count++ : counted.set(series[row], { line: series[row], key: rows[row], count: 1 }); }
+  const most = [...counted.values()].sort((a, b) => b.count - a.count || a.key - b.key || a.line - b.line).filter(({ key }) => {
+    taken.set(key, (taken.get(key) ?? 0) + 1);
+    return counted.size <= LIMITS.lines || taken.get(key) <= perKey;
+  });
+  const lines = most.map(({ line }) => line).sort((a, b) => a - b), inLines = new Set(lines), drawn = runs.filter((row) => inLines.has(series[row])), isDrawn = new Set(drawn), names = namesOf(keys, state.by);
   const places = keys.map((key, i) => (values.length <= LIMITS.colours ? key : i)), colours = LOOKS[isDark() ? "dark" : "light"];
   return {
-    keys, names, runs, byHand: byHand.length > 0, all: counts.size, others: passing.filter((row) => !own.has(rows[row])),
+    keys, names, runs, drawn, lines: counted.size, byHand: byHand.length > 0, all: counts.size, others: passing.filter((row) => !isDrawn.has(row)),
     name: new Map(keys.map((key, i) => [key, names[i]])), line: new Map(namesOf(lines, SERIES).map((name, i) => [lines[i], name])),
     colours: places.map((one) => colours[one % colours.length]), shapes: places.map((one) => LOOKS.shapes[(one + Math.floor(one / colours.length)) % LOOKS.shapes.length]),
   };
@@ -244,7 +250,7 @@ function valueFilter(key, title, all) {
 
 function buildFilters() {
   const labels = VARYING.map((name) => valueFilter(`is.${name}`, named(name), label(name).values.map((value) => [words(value), words(value) || t("empty")])));
-  const keys = valueFilter("keys", t("keys"), range(label(state.by).values.length).map((key, _, all) => [identity(state.by, key), all.length > 2000 || state.by !== SERIES ? words(label(state.by).values[key]) || t("empty") : namesOf(all, SERIES)[key]]));
+  const keys = valueFilter("keys", t("keys"), keyNames().map((name, key) => [identity(state.by, key), name]));
   const named_ = (names) => names.map((name) => [name, named(name)]);
   const search = h("input", { type: "search", id: "search", value: state.search, placeholder: t("searchRuns"), "aria-label": t("searchRuns"), oninput: () => set("search", search.value) });
   const times = ["from", "to"].map((name) => h("label", {}, t(name), " ", h("input", { type: "datetime-local", step: "1", name, value: state[name], onchange: (event) => set(name, event.target.value) })));
@@ -254,6 +260,8 @@ function buildFilters() {
       choice("facet", t("facet"), [["", t("noFacet")], ...named_(VARYING)]), choice("at", t("at"), [["", t("anyLoad")], ...label("load").values.map((value) => [value, value || t("noLevel")])]), box("others", "on", t("othersShown")))),
     button(t("reset"), reset, { id: "reset" }), h("span", { id: "shown" }));
 }
+
+const keyNames = () => { const all = range(label(state.by).values.length); return all.length > 500 && state.by === SERIES ? [] : namesOf(all, state.by); };
 
 function reset() {
   for (const key of [...VARYING.map((name) => `is.${name}`), "search", "from", "to", "keys", "kept"]) state[key] = structuredClone(DEFAULTS[key]);
@@ -310,7 +318,7 @@ function drawOverview() {
   const differ = VARYING.filter((name) => !LOADS.includes(name) && !["number", "release", state.by, ...(VARYING.includes("config_without_load") ? ["config", "name"] : [])].includes(name) && view.keys.some((key) => new Set(byKey.get(key).map((row) => label(name).rows[row])).size > 1));
   const same = RUNS.columns.filter((c) => ["config", "model", "prompt_length", "max_tokens", "api", "dataset", "tool", ...VARYING].includes(c.name) && hasValues(RUNS, c.name) && view.runs.length && new Set(view.runs.map((row) => text(c.name, row))).size === 1 && text(c.name, view.runs[0])).map((c) => `${named(c.name)} ${short(text(c.name, view.runs[0]))}`);
   const rule = view.byHand ? t("chosenByHand", { shown: view.keys.length, all: view.all }) : view.keys.length < view.all ? t("rule", { shown: view.keys.length, all: view.all }) : t("allShown", { all: view.all });
-  place("facts", h("dl", {}, facts.map(([name, value, more]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value), ...(more ? [h("small", {}, ` ${more}`)] : []))))), h("p", { class: "help" }, ...(same.length ? [`${t("common", { labels: same.join(", ") })} `] : []), RUNS.length ? rule : t("noRuns")));
+  place("facts", h("dl", {}, facts.map(([name, value, more]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value), ...(more ? [h("small", {}, ` ${more}`)] : []))))), h("p", { class: "help" }, ...(same.length ? [`${t("common", { labels: same.join(", ") })} `] : []), RUNS.length ? rule : t("noRuns"), ...(view.line.size < view.lines ? [" ", t("lines", { shown: view.line.size, count: view.lines })] : [])));
   place("numbers", ...(view.keys.length && state.numbers ? [
     h("div", { class: "controls" }, choice("numbers", t("cells"), optionsOf("metrics"))),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("numbers") }, h("table", {}, h("thead", {}, h("tr", {}, h("td", { colspan: "5" }), h("th", { colspan: String(levels.length), scope: "colgroup" }, t("level"))), h("tr", {}, head.map((one) => h("th", { scope: "col" }, one)))), h("tbody", {}, view.keys.map(line)))),

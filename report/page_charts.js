@@ -39,7 +39,7 @@ function rowsOf(name) {
   const chart = CHARTS[name], fields = fieldsOf(name), notes = [];
   if (chart.rows === "compared") return { rows: comparedRows(fields.metric), others: [], notes };
   const fits = (row) => (!("at" in chart) || !state.at || cell(RUNS, "load", row) === state.at) && (chart.rows !== "requests" || requestsOf().has(row));
-  const runs = view.runs.filter(fits), rows = runs.map((row) => rowOf(row, fields, chart));
+  const runs = view.drawn.filter(fits), rows = runs.map((row) => rowOf(row, fields, chart));
   const others = state.others.length ? view.others.filter(fits).slice(0, LIMITS.others).map((row) => rowOf(row, fields, chart)) : [];
   if ("at" in chart && state.at && !runs.length) notes.push(t("noneAt", { at: state.at }));
   const loops = LOADS.includes(fields.x) ? rows.filter((row) => row.x === null).length : 0, empty = rows.filter((row) => row.y === null).length;
@@ -70,8 +70,6 @@ async function drawChart(name) {
   const panels = unique(rows.map((row) => row.facet)).sort(natural), dashes = unique(rows.map((row) => row.dash)).sort(natural);
   if (panels.length > LIMITS.panels) notes.push(t("morePanels", { shown: LIMITS.panels, all: panels.length }));
   if (state.dash && dashes.length > LIMITS.dashes) notes.push(t("moreDashes", { label: named(state.dash), dashes: LIMITS.dashes }));
-  const withLines = new Set(rows.map((row) => row.series)).size <= LIMITS.lines;
-  if (!withLines) notes.push(t("lines", { count: new Set(rows.map((row) => row.series)).size }));
   section.querySelector(".notes").replaceChildren(...notes.map((note) => h("p", {}, note)), ...breaksShown(name, fields, rows));
   views.get(name)?.finalize();
   views.delete(name);
@@ -91,7 +89,7 @@ async function drawChart(name) {
   const legend = { orient: "bottom", columns: Math.max(1, Math.floor((width - 20) / (Math.max(...shownNames.map((one) => one.length)) * 6.3 + 30))), values: domain, labelExpr: `${JSON.stringify(shownNames)}[indexof(domain('color'), datum.label)]` };
   const title = compared ? "" : named(state.by);
   Object.assign(spec.encoding.color, { title, scale: { domain, range: looks.map(([colour]) => colour) }, legend });
-  spec.layer = spec.layer.filter((layer) => (withLines || !["line", "area"].includes(layer.mark.type)) && (layer.data?.name !== "others" || others.length));
+  spec.layer = spec.layer.filter((layer) => layer.data?.name !== "others" || others.length);
   const slo = name === "pareto" && DATA.slo.token_latency ? [{ x: 1 / DATA.slo.token_latency }] : [], marked = section.querySelector(".notes ul") !== null;
   spec.layer = spec.layer.filter((layer) => (layer.data?.name !== "slo" || slo.length) && (marked || !JSON.stringify(layer.transform ?? "").includes('"lookup"'))); // no scale without values
   for (const layer of spec.layer) {

@@ -190,6 +190,26 @@ def chosen(rows: Iterable[int], label: Mapping[str, Any]) -> list[int]:
     return sorted(sorted(counts, key=lambda one: (-counts[one], one))[:AT_ONCE])
 
 
+def drawn_lines(rows: Iterable[int], label: Mapping[str, Any], series: Mapping[str, Any], most: int) -> set[int]:
+    """The lines that are drawn in colour: of each value as many, those with the most runs, `most` together.
+
+    Args:
+        rows: runs in colour.
+        label: that has the colours.
+        series: the label of lines.
+        most: how many lines.
+    """
+    counts = Counter((label["rows"][row], series["rows"][row]) for row in rows)
+    per_key = max(1, most // max(1, len({key for key, _ in counts})))
+    taken: Counter[int] = Counter()
+    lines = set()
+    for key, line in sorted(counts, key=lambda one: (-counts[one], one)):
+        if len(counts) <= most or taken[key] < per_key:
+            taken[key] += 1
+            lines.add(line)
+    return lines
+
+
 def names(
     keys: Sequence[int], first_run: Mapping[int, int], labels: Mapping[str, Mapping[str, Any]], by: str, empty: str
 ) -> list[str]:
