@@ -85,7 +85,8 @@ def page(data: Content, title: str, kept: Path | None = None) -> str:
     }
     everything = dump(data | shared)
     packed = base64.b64encode(gzip.compress(everything, 6, mtime=0)).decode()
-    own = "".join((HERE / name).read_text("utf-8") for name in ("page_charts.js", "page_tables.js", "page.js"))
+    parts = ("page_charts.js", "page_numbers.js", "page_tables.js", "page.js")
+    own = "".join((HERE / name).read_text("utf-8") for name in parts)
     scripts = [
         script(vega(kept)),
         script((VENDOR / "tabulator.min.js").read_text("utf-8")),

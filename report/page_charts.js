@@ -85,8 +85,9 @@ async function drawChart(name) {
     if (width < 500) encoding.axis.tickCount = 4;
   }
   spec.params.find((one) => one.name === "kept").value = state.kept;
-  const letters = Math.floor((width - 60) / 7), shownNames = domain.map((one) => (one.length > letters ? `${one.slice(0, letters >> 1)}…${one.slice(1 - (letters >> 1))}` : one));
-  const legend = { orient: "bottom", columns: Math.max(1, Math.floor((width - 20) / (Math.max(...shownNames.map((one) => one.length)) * 6.3 + 30))), values: domain, labelExpr: `${JSON.stringify(shownNames)}[indexof(domain('color'), datum.label)]` };
+  const beside = name === "repeatability" || compared ? 130 : 0; // names of metrics or tests stand left of the plot
+  const letters = Math.floor((width - beside - 60) / 7), shownNames = domain.map((one) => (one.length > letters ? `${one.slice(0, letters >> 1)}…${one.slice(1 - (letters >> 1))}` : one));
+  const legend = { orient: "bottom", columns: Math.max(1, Math.floor((width - beside - 20) / (Math.max(...shownNames.map((one) => one.length)) * 6.3 + 30))), values: domain, labelExpr: `${JSON.stringify(shownNames)}[indexof(domain('color'), datum.label)]` };
   const title = compared ? "" : named(state.by);
   Object.assign(spec.encoding.color, { title, scale: { domain, range: looks.map(([colour]) => colour) }, legend });
   spec.layer = spec.layer.filter((layer) => layer.data?.name !== "others" || others.length);
