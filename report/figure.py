@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vl_convert
-from evalscope_report.charts import LIMITS, LOG, Chart, Spec, charts
+from evalscope_report.charts import LIMITS, Chart, charts
 from evalscope_report.comparing import AT_ONCE, SERIES, chosen, drawn_lines, names, words
 from evalscope_report.content import Content, content, run_logged
 from evalscope_report.looks import CONFIG, LIGHT, SHAPES, STROKES
+from evalscope_report.marks import LOG, Spec
 from evalscope_summary.jsonfile import write_atomically
 
 if TYPE_CHECKING:

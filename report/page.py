@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vl_convert
-from evalscope_report.charts import LIMITS, LINEAR, LOG, charts
+from evalscope_report.charts import LIMITS, charts
 from evalscope_report.comparing import AT_ONCE
 from evalscope_report.content import HERE, Content, content, dump, run_logged
 from evalscope_report.looks import CONFIG, DARK, LIGHT, SHAPES, STROKES
+from evalscope_report.marks import LINEAR, LOG
 from evalscope_summary.jsonfile import write_atomically
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup

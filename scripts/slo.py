@@ -3,12 +3,11 @@
 The rows of new and changed runs are read, and kept in the work folder; those of the others are there."""
 
 import argparse
-import gc
 import json
 import sys
 from pathlib import Path
 
-from evalscope_summary import slo
+from evalscope_summary import garbage, slo
 from evalscope_summary.inventory import Inventory, left_out_beside
 from evalscope_summary.jsonfile import write_atomically, writing
 from evalscope_summary.progress import is_quiet
@@ -24,7 +23,7 @@ def main() -> None:
     parser.add_argument("batch", help="name of the batch, such as 1-of-8")
     parser.add_argument("target", type=Path, help="the JSON file to write: run → its cells")
     options = parser.parse_args()
-    gc.disable()  # it ends soon, and leaves next to no garbage
+    garbage.never_look()
     bounds = json.loads(options.settings.read_bytes())["slo"]
     inventory = Inventory.load(options.inventory)
     folder = options.inventory.parent.parent
