@@ -143,7 +143,7 @@ def write_tables(folder: Path, made: list[Row], problems: list[Problem], pattern
     write_csv(raw, raw_columns(settings), table)
     write_csv(stats, stats_columns(settings), group_statistics(table, settings))
     write_problems(wrong, problems)
-    chosen.write_text(json.dumps(settings))
+    chosen.write_text(json.dumps(settings | {"trees": {"tree": ""}}))
     return [raw, stats, wrong, chosen]
 
 

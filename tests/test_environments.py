@@ -53,10 +53,14 @@ def locked(python: str) -> Iterator[tuple[str, str]]:
                 yield canonicalize_name(requirement.name), str(requirement.specifier).removeprefix("==")
 
 
+CROSS_CHECK = "tests/fixtures/cross_check"  # a page shows what is read of it
+
+
 def test_environments_are_made_from_the_lock_file(tmp_path: Path) -> None:
     """A new version in the lock file reaches every environment that names the library by `make docs` alone."""
     for name in ("scripts", "config", "docs", "envs", "report", "workflow", "example"):
         shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("vendor", "__pycache__"))
+    shutil.copytree(CHECKOUT / CROSS_CHECK, tmp_path / CROSS_CHECK)
     for path in (
         *CHECKOUT.glob("README*.md"),
         *CHECKOUT.glob("requirements*.lock"),

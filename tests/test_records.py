@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import MIXED, got, inventory_of
-from evalscope_summary import discovery, jsonfile
+from evalscope_summary import jsonfile, signatures
 from evalscope_summary.discovery import Signature, discover
 from evalscope_summary.inventory import Inventory
 from evalscope_summary.readers.evalscope import formats
@@ -144,14 +144,14 @@ def test_the_record_of_another_run_is_not_taken(tree: Path) -> None:
 
 @pytest.mark.parametrize("seconds", [-(10**10), -1, 0, 10**10, 2 * 10**10, 2**40])
 def test_a_file_of_any_date_is_read_and_kept(tree: Path, monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
-    signed = discovery._signed
+    signed = signatures._signed
 
     class Dated:
         def __init__(self, status: os.stat_result) -> None:
             self.st_mode, self.st_size, self.st_mtime_ns = status.st_mode, status.st_size, seconds * 10**9 + 1
 
     # few file systems hold such dates
-    monkeypatch.setattr(discovery, "_signed", lambda status, *path: signed(Dated(status), *path))
+    monkeypatch.setattr(signatures, "_signed", lambda status, *path: signed(Dated(status), *path))
     inventory, records = an_inventory(tree, "a"), Records(tree.parent / "records")
     assert discover(str(tree)).sources["a"] == inventory.sources["a"]
     assert [got(records, inventory, "a")[1] for _ in range(2)] == [True, False]

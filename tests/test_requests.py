@@ -193,7 +193,7 @@ def opened_by_the_program(project: Path, watch: Path, tree: Path) -> tuple[set[s
     inventory = project / "work" / "tree" / "inventory" / "1-of-1.json"
     inventory.parent.mkdir(parents=True, exist_ok=True)
     inventory.write_bytes(inventory_of(tree, fill_percentiles=False).dump())
-    (project / "settings.json").write_text(json.dumps({**NONE_ADDED, "prompt_long_chars": 50}))
+    (project / "settings.json").write_text(json.dumps({**NONE_ADDED, "prompt_long_chars": 50, "trees": {"tree": ""}}))
     log = project / "opened"
     log.unlink(missing_ok=True)
     programs = [
