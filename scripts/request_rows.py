@@ -46,11 +46,8 @@ def main() -> None:
     read, messages = kept.update(options.batch, left_out_beside(options.inventory))
     for message in messages:
         print(message, file=sys.stderr)
-    with (
-        shown(Progress(f"requests of batch {options.batch}", count)) as progress,
-        replacing(options.table) as temporary,
-        closing(RequestTable(temporary, request_columns(settings))) as table,
-    ):
+    columns, bar = request_columns(settings), Progress(f"requests of batch {options.batch}", count)
+    with shown(bar) as progress, replacing(options.table) as temp, closing(RequestTable(temp, columns)) as table:
         for source in inventory.sources:
             labels = {}
             for record in records.get(inventory, source):

@@ -24,10 +24,11 @@ PATTERN = "/(?P<day>[0-9]{8})_"
 @pytest.fixture(scope="module", params=["standard", "all"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """Settings, and a folder with summary_raw and what is made of it."""
-    settings = complete({"columns": request.param, "label_pattern": PATTERN})
+    given = {"columns": request.param, "label_pattern": PATTERN}
+    settings = complete(given)
     folder = tmp_path_factory.mktemp("long")
     scratch = tmp_path_factory.mktemp("scratch")
-    (folder / "summary_raw.csv").write_bytes(clean_tables(MIXED, settings, scratch)["summary_raw.csv"])
+    (folder / "summary_raw.csv").write_bytes(clean_tables(MIXED, given, scratch)["summary_raw.csv"])
     (folder / "settings.json").write_text(json.dumps(settings))
     run("long.py", folder, "summary_raw.csv", "summary_long.csv")
     run("export.py", folder, "summary_long.csv", "summary_long.parquet")

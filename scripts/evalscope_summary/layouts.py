@@ -105,13 +105,10 @@ def raw_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
         settings: `columns` (`standard`: 111, `all`: 191), `ADDED_SETTINGS` (their columns stand after those), and `slo`
             (its columns are the last metrics of the 111).
     """
-    end = _STANDARD_NAMES.index(AT_LEAST)
+    end = STANDARD.index(BY_NAME[AT_LEAST])
     further = FURTHER if settings["columns"] == "all" else ()
     added = added_columns(settings)
     return (*STANDARD[:end], *slo_columns(settings["slo"]), *STANDARD[end:], *added, *further)
-
-
-_STANDARD_NAMES = [column.name for column in STANDARD]
 
 
 def slo_columns(slo: Mapping[str, float]) -> tuple[Column, ...]:
