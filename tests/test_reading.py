@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,14 @@ def test_every_way_that_is_shown_keeps_a_text_as_it_is(block: str, line: str) ->
     found: dict[str, Any] = {}
     exec("\n".join([*others, line]), found)
     assert texts(found[line.split()[0]], "version") == {"1.10"}
+
+
+@pytest.mark.skipif(not shutil.which("Rscript"), reason="R is not installed")
+def test_r_keeps_a_text_as_it_is() -> None:
+    (script,) = re.findall(r"```r\n(.*?)```", (CHECKOUT / "docs" / "reading.md").read_text("utf-8"), re.DOTALL)
+    shown = "cat(class(runs$version), unique(runs$version), class(runs$ttft), class(runs[['99p_ttft_']]))"
+    done = subprocess.run(["Rscript", "-e", script + shown], capture_output=True, text=True, check=True)
+    assert done.stdout == "character 1.10 numeric numeric"
 
 
 def test_the_helper_gives_every_column_its_declared_type() -> None:
