@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from evalscope_summary import made
+from evalscope_summary import garbage, made
 from evalscope_summary.comparison import NOTHING_TO_COMPARE
 from evalscope_summary.layouts import compare_columns, raw_columns
 from evalscope_summary.older import note_sources
@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("raw", type=Path, help="summary_raw.csv")
     parser.add_argument("compare", type=Path, help="summary_compare.csv to write")
     options = parser.parse_args()
+    garbage.pass_over_what_is_there()
     settings = json.loads(options.settings.read_bytes())
     if not settings["compare"]:
         parser.exit(1, f"{options.compare}: {NOTHING_TO_COMPARE}\n")

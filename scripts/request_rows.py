@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evalscope_summary import garbage
 from evalscope_summary.folder_labels import NO_LABELS, FolderLabels
-from evalscope_summary.inventory import Inventory, labels_beside, left_out_beside, part_of
+from evalscope_summary.inventory import labels_beside, part_of
 from evalscope_summary.jsonfile import replacing
 from evalscope_summary.layouts import request_columns
 from evalscope_summary.problems import in_tree
@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     garbage.never_look()
     settings = json.loads(options.settings.read_bytes())
-    inventory = Inventory.load(options.inventory)
+    kept, inventory, read = RequestRows.of_batch(options.inventory, options.batch)
     folders = NO_LABELS
     if settings["labels_file"]:
         folders = FolderLabels.load(
@@ -41,11 +41,7 @@ def main() -> None:
     folder = options.inventory.parent.parent
     tree = settings["trees"][folder.name]
     records = Records(folder / "records")
-    kept = RequestRows(folder / "requests", records.tree(inventory), inventory)
     count = len(inventory.sources)
-    read, messages = kept.update(options.batch, left_out_beside(options.inventory))
-    for message in messages:
-        print(message, file=sys.stderr)
     columns, bar = request_columns(settings), Progress(f"requests of batch {options.batch}", count)
     with shown(bar) as progress, replacing(options.table) as temp, closing(RequestTable(temp, columns)) as table:
         for source in inventory.sources:

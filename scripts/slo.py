@@ -8,10 +8,8 @@ import sys
 from pathlib import Path
 
 from evalscope_summary import garbage, slo
-from evalscope_summary.inventory import Inventory, left_out_beside
 from evalscope_summary.jsonfile import write_atomically, writing
 from evalscope_summary.progress import is_quiet
-from evalscope_summary.records import Records
 from evalscope_summary.request_rows import RequestRows
 
 
@@ -25,12 +23,7 @@ def main() -> None:
     options = parser.parse_args()
     garbage.never_look()
     bounds = json.loads(options.settings.read_bytes())["slo"]
-    inventory = Inventory.load(options.inventory)
-    folder = options.inventory.parent.parent
-    kept = RequestRows(folder / "requests", Records(folder / "records").tree(inventory), inventory)
-    read, messages = kept.update(options.batch, left_out_beside(options.inventory))
-    for message in messages:
-        print(message, file=sys.stderr)
+    kept, inventory, read = RequestRows.of_batch(options.inventory, options.batch)
     found = {run.name: slo.cells(run, rows, bounds) for source in inventory.sources for run, rows in kept.runs(source)}
     with writing(options.target.parent):
         options.target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ rows, each the `layouts.REQUEST_MEASURES` as native floats, NaN where there is n
 import itertools
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
@@ -22,13 +23,13 @@ from . import bounded, jsonfile
 from .bounded import Failure, Worker
 from .digests import of_module
 from .discovery import Claimed
-from .inventory import Inventory, source_hash
+from .inventory import Inventory, left_out_beside, source_hash
 from .layouts import REQUEST_MEASURES
 from .readers import reader
 from .readers.base import Signature
 from .readers.recompute import Duration, first_token, token_latency, usable_intervals, values_of
 from .readers.requests import Requests, UnreadableRequests
-from .records import computing_seconds, is_below, remove_others, signature_now
+from .records import Records, computing_seconds, is_below, remove_others, signature_now
 
 Rows = NDArray[np.float64]
 """A row per request, a column for each of `REQUEST_MEASURES`."""
@@ -110,6 +111,25 @@ class RequestRows:
         number, batches = (int(part) for part in batch.split("-of-"))
         self._remove_others(number - 1, batches, left_out)
         return len(found), [message for messages in found for message in messages]
+
+    @classmethod
+    def of_batch(cls, path: Path, batch: str) -> tuple["RequestRows", Inventory, int]:
+        """The kept rows of a batch as its files are now; says why runs have none.
+
+        Args:
+            path: of the batch's inventory, in `<work folder of the tree>/inventory/`.
+            batch: such as `1-of-8`.
+
+        Returns:
+            The rows, the inventory, and how many sources were read.
+        """
+        inventory = Inventory.load(path)
+        tree = path.parent.parent
+        kept = cls(tree / "requests", Records(tree / "records").tree(inventory), inventory)
+        read, messages = kept.update(batch, left_out_beside(path))
+        for message in messages:
+            print(message, file=sys.stderr)
+        return kept, inventory, read
 
     def runs(self, source: str) -> Iterator[tuple[Run, Iterator[Rows]]]:
         """The runs of a source that was refreshed, and their rows in parts that are to be taken before the next run."""
