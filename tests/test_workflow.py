@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -357,3 +360,17 @@ def test_a_configuration_file_of_comments_alone_sets_nothing(new_project: Callab
     (project.folder / "config" / "config.yaml").write_text("# results_dir: elsewhere\n\n", "utf-8")
     project.snakemake()
     assert project.tables() == project.clean_tables()
+
+
+def test_a_start_that_is_terminated_before_its_first_job_leaves_no_lock(new_project: Callable[..., Project]) -> None:
+    project = new_project(ONE_RUN)
+    command = [sys.executable, "-m", "snakemake", "-s", project.checkout / "Snakefile", "--cores", "1"]
+    process = subprocess.Popen(command, cwd=project.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    locks = project.folder / ".snakemake" / "locks"
+    deadline = time.monotonic() + 60
+    while not list(locks.glob("*")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+    process.terminate()
+    assert process.wait(60) != 0
+    assert not list(locks.glob("*"))

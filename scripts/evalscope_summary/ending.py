@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +28,17 @@ def _told() -> Iterator[None]:
         yield
     except jsonfile.CantWrite as error:
         tell(str(error))
+
+
+def in_order() -> None:
+    """Have SIGTERM end this process as an exception does. Until its scheduler exists, Snakemake (9.27) has no handler
+    of its own, and would leave the lock of its folder."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 class Ending:

@@ -12,6 +12,7 @@ from typing import Any
 from . import (
     array_logs,
     discovery,
+    ending,
     garbage,
     job_rate,
     jsonfile,
@@ -222,6 +223,8 @@ class Flow(Jobs):
             garbage.pass_over_what_is_there()
         if not self.start.finds_runs:
             return
+        if not self.start.imported:
+            ending.in_order()
         last_words.listen()
         check_command()
         progress.choose(self.start.quiet)
