@@ -17,6 +17,7 @@ import pytest
 from conftest import CHECKOUT, MIXED, inventory_of
 from evalscope_summary import bounded, discovery
 from evalscope_summary.bounded import Failure, Workers
+from evalscope_summary.progress import Progress
 from evalscope_summary.readers.base import Listing, Source, Trace
 from evalscope_summary.readers.evalscope import Evalscope
 from evalscope_summary.records import Records, extract
@@ -63,6 +64,73 @@ def test_threads_find_the_same_in_the_same_order(tree: Path, request: pytest.Fix
     assert list(together.problems.items()) == list(alone.problems.items())
     assert len(alone.problems) > 1
     assert len(used) > 2
+
+
+@pytest.mark.parametrize("alone", [0, 1, 7, 30])
+def test_processes_find_the_same_in_the_same_order(tree: Path, monkeypatch: pytest.MonkeyPatch, alone: int) -> None:
+    (tree / "excluded" / "20260101_000000").mkdir(parents=True)
+    (tree / "labels.csv").write_text("gpu\nH100\n")
+    (tree / "z" / "labels.csv").write_text("gpu\nA100\n")
+    monkeypatch.setattr(discovery, "_SLOW", math.inf)
+    patterns = ["exclude*", "z/nothing*", "not-there"]
+
+    def found() -> tuple[discovery.Tree, int]:
+        progress = Progress("")
+        return discovery.discover(str(tree), patterns, progress=progress, labels_file="labels.csv"), progress.done
+
+    by_one = found()
+    monkeypatch.setattr(discovery, "_MANY", alone)
+    monkeypatch.setattr(discovery, "_processors", lambda: 3)
+    began: list[list[str]] = []
+    begin = discovery.Worker.begin
+    monkeypatch.setattr(discovery.Worker, "begin", lambda worker, part: (began.append(part), begin(worker, part)))
+    by_several = found()
+    assert by_several == by_one
+    for attribute in ("sources", "problems", "labels"):
+        assert list(getattr(by_several[0], attribute)) == list(getattr(by_one[0], attribute))
+    assert by_one[0].left_out
+    assert by_one[0].unmatched == ("z/nothing*", "not-there")
+    assert len(by_one[0].labels) == 2
+    assert len(began) == (0 if alone == 0 else 2)  # the tree itself is one folder
+
+
+def test_a_process_that_ends_loses_no_folder(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ending(Evalscope):
+        def sources(self, listing: Listing) -> Iterator[Source | Trace]:
+            if os.getpid() != own:
+                os.kill(os.getpid(), signal.SIGKILL)
+            asked.append(listing.path)
+            return super().sources(listing)
+
+    own, asked = os.getpid(), list[str]()
+    alone = discovery.discover(str(tree), readers=[Ending()])
+    before = sorted(asked)
+    asked.clear()
+    monkeypatch.setattr(discovery, "_MANY", 1)
+    monkeypatch.setattr(discovery, "_processors", lambda: 3)
+    assert list(discovery.discover(str(tree), readers=[Ending()]).sources.items()) == list(alone.sources.items())
+    assert sorted(asked) == before
+
+
+def test_what_a_reader_raises_in_a_process_reaches_the_caller(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(Evalscope):
+        def sources(self, listing: Listing) -> Iterator[Source | Trace]:
+            if os.getpid() != own:
+                raise ValueError("not here")
+            return super().sources(listing)
+
+    own = os.getpid()
+    monkeypatch.setattr(discovery, "_MANY", 1)
+    monkeypatch.setattr(discovery, "_processors", lambda: 2)
+    with pytest.raises(ValueError, match="not here"):
+        discovery.discover(str(tree), readers=[Failing()])
+
+
+def test_a_busy_processor_is_no_slow_storage(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "_SLOW", -1.0)
+    monkeypatch.setattr(discovery, "sleeps", lambda: 7)
+    monkeypatch.setattr(concurrent.futures, "ThreadPoolExecutor", None)
+    assert discovery.discover(str(tree)).sources
 
 
 def test_storage_that_answers_at_once_is_walked_without_threads(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +197,7 @@ def test_records_are_the_same_bytes_by_one_and_by_several(tmp_path: Path, monkey
 
     def made(folder: Path, waiting: float) -> dict[Path, bytes]:
         monkeypatch.setattr(bounded, "_WAITING", waiting)
-        monkeypatch.setattr(bounded, "_sleeps", itertools.count().__next__)
+        monkeypatch.setattr(bounded, "sleeps", itertools.count().__next__)
         assert all(extract(inventory_of(MIXED), Records(folder / "a" / "b" / "records")))
         return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.json")}
 

@@ -87,8 +87,8 @@ class Worker(Generic[Item, Result]):
         found: dict[int, Result | Failure] = {}
         while left := [index for index in range(len(items)) if index not in found]:
             self.start()
-            self._position[0] = 0
-            answer = self._ask([items[index] for index in left])
+            self._tell([items[index] for index in left])
+            answer = self._answer()
             if answer is None:
                 index = left[self._position[0]]
                 found[index] = self._failure(items[index])
@@ -137,12 +137,26 @@ class Worker(Generic[Item, Result]):
         """As `close`."""
         self.close()
 
-    def _ask(self, items: list[Item]) -> list[Result] | None:
-        """The results of items, None if the process ended meanwhile."""
-        try:
+    def begin(self, item: Item) -> None:
+        """Have an item worked off while this process goes on; `end` waits for it."""
+        self.start()
+        self._tell([item])
+
+    def end(self, item: Item) -> Result | Failure:
+        """What became of the item that was begun."""
+        answer = self._answer()
+        return self._failure(item) if answer is None else answer[0]
+
+    def _tell(self, items: list[Item]) -> None:
+        self._position[0] = 0
+        with suppress(BrokenPipeError):  # who wants the answer sees that the process ended
             _send(self._to, items)
+
+    def _answer(self) -> list[Result] | None:
+        """The results of the items that it was told, None if the process ended meanwhile."""
+        try:
             raised, answer, waits = _receive(self._from)
-        except (EOFError, BrokenPipeError):
+        except EOFError:
             return None
         if raised:
             raise answer
@@ -168,7 +182,8 @@ class Worker(Generic[Item, Result]):
         """What the process does."""
         global scratch_prefix
         scratch_prefix = self._scratch
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in _ENDS_US_TOO:  # what the other process does then is not for this one to do
+            signal.signal(number, signal.SIG_DFL)
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # each of numpy's threads takes memory, and none is needed here
         _limit(resource.RLIMIT_CORE, 0)
         if sys.platform == "linux":
@@ -189,11 +204,11 @@ class Worker(Generic[Item, Result]):
                     if os.getppid() != self._owner:
                         os._exit(1)
                     self._position[0] = index
-                    begin, computed, sleeps = time.perf_counter(), time.process_time(), _sleeps()
+                    begin, computed, slept = time.perf_counter(), time.process_time(), sleeps()
                     _limit(resource.RLIMIT_CPU, int(computed + self._seconds(item)) + 1)
                     results_.append(self._work(item))
                     waited = time.perf_counter() - begin - (time.process_time() - computed)
-                    waits = waited > _WAITING and _sleeps() > sleeps  # not for a processor, which others have
+                    waits = waited > _WAITING and sleeps() > slept  # not for a processor, which others have
                     waiting_ones = waiting_ones + 1 if waits else 0
                     made = (False, results_, made[2] or waiting_ones >= _WAITING_ONES)
             except MemoryError:
@@ -272,7 +287,7 @@ def _read(descriptor: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _sleeps() -> int:
+def sleeps() -> int:
     """How often this process gave its processor away, as an answer was not there yet."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
 

@@ -1,17 +1,20 @@
 """Finding what runs are read from below a results tree: one pass of `os.scandir`, one `stat` per source file. What a
 folder holds is the readers' to say; no file is opened but labels files. Where answers take long (network file systems),
-many questions are asked at once."""
+many questions are asked at once; where they don't, and folders are many, several processes look at them."""
 
 import errno
 import gc
+import math
 import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import folder_labels, signatures
+from .bounded import Failure, Worker, sleeps
 from .problems import Problem, storable
 from .progress import Progress
 from .readers import READERS
@@ -140,16 +143,7 @@ class _Walk:
 
     def walk(self) -> Tree:
         whole = self.selection.tree and self.selection.excludes("")  # of several trees
-        stack = [] if whole else [""]  # an explicit one: trees may be deeper than Python's recursion limit
-        slow_ones = 0
-        while stack and slow_ones < _SLOW_ONES:
-            begin = time.perf_counter()
-            stack += self.take(self.look(stack.pop()))
-            slow_ones = slow_ones + 1 if time.perf_counter() - begin > _SLOW else 0
-        if stack:
-            with _Ahead(self.look, stack) as ahead:
-                while stack:
-                    stack += self.take(ahead.folder(stack.pop()))
+        self.below([] if whole else [""], _MANY)
         explained: set[str] = set()  # folders with a run, or something else that is mentioned, in or below them
         by_name = {reader.name for reader in self.of_files}  # whose files may turn out to be anybody's
         runs = (path for path, claimed in self.tree.sources.items() if by_name.isdisjoint(claimed.readers))
@@ -162,6 +156,62 @@ class _Walk:
                 self.tree.problems[trace.path] = _problem(trace.path, trace.code, trace.message, trace.file)
         self.tree.left_out, self.tree.unmatched = self.selection.left_out, self.selection.unmatched
         return self.tree
+
+    def below(self, stack: list[str], alone: float = math.inf) -> None:
+        """Look at folders and all that is below them.
+
+        Args:
+            stack: paths of the folders, the last one first; explicit, as trees may be deeper than Python may recurse.
+            alone: how many to look at before other processes help; afterwards this one need not be alone.
+        """
+        slow_ones, looked, slept = 0, 0, sleeps()
+        while stack and slow_ones < _SLOW_ONES:
+            if looked == alone:
+                self.below_together(stack)
+                return
+            begin = time.perf_counter()
+            stack += self.take(self.look(stack.pop()))
+            looked += 1
+            if time.perf_counter() - begin > _SLOW and sleeps() > slept:
+                slow_ones, slept = slow_ones + 1, sleeps()
+            else:
+                slow_ones = 0
+        if stack:
+            with _Ahead(self.look, stack) as ahead:
+                while stack:
+                    stack += self.take(ahead.folder(stack.pop()))
+
+    def below_together(self, stack: list[str]) -> None:
+        """The same in several processes; what is found is in the same order."""
+        count = max(1, min(_PROCESSES, _processors(), len(stack)))
+        size = -(-len(stack) // count)
+        *others, own = (stack[begin : begin + size] for begin in range(0, len(stack), size))
+        with ExitStack() as ends:
+            workers = [ends.enter_context(closing(Worker(self.found_below, lambda _: _SECONDS))) for _ in others]
+            for worker, part in zip(workers, others, strict=True):
+                worker.begin(part)
+            self.below(own)
+            for worker, part in zip(reversed(workers), reversed(others), strict=True):
+                found = worker.end(part)
+                if isinstance(found, Failure):  # it was short of memory
+                    self.below(part)
+                else:
+                    self.add(*found)
+
+    def found_below(self, stack: list[str]) -> "_Found":
+        """What another process hands over to `add`: what is below these folders."""
+        self.tree, self.unless_below = Tree(), []
+        self.below(stack)
+        return self.tree, self.unless_below, self.selection.answers
+
+    def add(self, tree: Tree, unless_below: list[Trace], answers: tuple[set[str], set[str]]) -> None:
+        """Note what another process found."""
+        self.tree.sources |= tree.sources
+        self.tree.problems |= tree.problems
+        self.tree.labels |= tree.labels
+        self.unless_below += unless_below
+        self.selection.learn(answers)
+        self.progress.done += len(tree.sources)
 
     def take(self, folder: "_Folder") -> list[str]:
         """Note what was found in a folder; return the folders to enter."""
@@ -272,6 +322,18 @@ class _Folder(NamedTuple):
     problems: dict[str, Problem]
     unless_below: list[Trace]
     labels: dict[str, folder_labels.Found]
+
+
+_Found = tuple[Tree, list[Trace], tuple[set[str], set[str]]]
+
+_MANY = 3500  # folders that are looked at before other processes help: more than those of a thousand runs
+_PROCESSES = 4
+_SECONDS = 10**6  # of computing that one may take: as many as it needs
+
+
+def _processors() -> int:
+    """How many of the machine's processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _SLOW = 0.00025  # seconds for a folder; it takes a tenth where all is in memory

@@ -70,6 +70,17 @@ class Selection:
         """The patterns that matched nothing until now."""
         return tuple(pattern for pattern in self._patterns if pattern not in self._matched)
 
+    @property
+    def answers(self) -> tuple[set[str], set[str]]:
+        """What was answered until now, for `learn`."""
+        return self.left_out, self._matched
+
+    def learn(self, answers: tuple[set[str], set[str]]) -> None:
+        """Take what another process was answered about other paths."""
+        left_out, matched = answers
+        self.left_out |= left_out
+        self._matched |= matched
+
     def excludes(self, path: str) -> bool:
         """Whether a pattern leaves a path out."""
         if not self._patterns:
