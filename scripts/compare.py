@@ -27,12 +27,12 @@ def main() -> None:
         parser.exit(1, f"{options.compare}: {NOTHING_TO_COMPARE}\n")
     try:
         raw = read_csv(options.raw, raw_columns(settings), inputs(settings))
-        found = pairs(raw, settings)
+        paired = pairs(raw, settings)
     except (WrongTable, NothingToCompare) as error:
         parser.exit(1, f"{error}\n")
-    write_csv(options.compare, compare_columns(settings), compare(raw, found, settings), settings["csv_bom"])
-    if found.are_alone:
-        print(f"evalscope-summary: compare: {why_alone(found, settings)}", file=sys.stderr)
+    write_csv(options.compare, compare_columns(settings), compare(raw, paired, settings), settings["csv_bom"])
+    if paired.are_alone:
+        print(f"evalscope-summary: compare: {why_alone(paired, settings)}", file=sys.stderr)
     made.note(options.settings, [options.compare])
     note_sources(options.settings, [options.compare], [options.raw])
 

@@ -42,14 +42,14 @@ def resource(path: str, table: str, columns: Sequence[Column], metrics: str) -> 
         | {key: text for key, text in described(column, metrics).items() if text}
         for column in columns
     ]
-    made = {"name": table, "type": "table", "description": _DESCRIPTIONS[table], "path": path}
+    entry = {"name": table, "type": "table", "description": _DESCRIPTIONS[table], "path": path}
     if table == "requests":
-        return made | {
+        return entry | {
             "format": "parquet",
             "mediatype": "application/vnd.apache.parquet",
             "schema": {"fields": fields},
         }
-    return made | {
+    return entry | {
         "format": "csv",
         "mediatype": "text/csv",
         "encoding": "utf-8",

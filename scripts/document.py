@@ -88,14 +88,14 @@ ENVIRONMENTS: dict[str, tuple[str, Sequence[str]]] = {
 
 def locked(lock: str) -> dict[str, str]:
     """Name → version of all libraries that a lock file has for the Python of conda environments, on Linux."""
-    found = {}
+    versions = {}
     system = {"python_version": _PYTHON, "python_full_version": f"{_PYTHON}.0", "sys_platform": "linux"}
     for line in (ROOT / lock).read_text("utf-8").splitlines():
         if re.match(r"\w", line):
             requirement = Requirement(line.removesuffix("\\"))
             if requirement.marker is None or requirement.marker.evaluate(dict(system)):
-                found[requirement.name] = str(requirement.specifier).removeprefix("==")
-    return found
+                versions[requirement.name] = str(requirement.specifier).removeprefix("==")
+    return versions
 
 
 def environment(file: str) -> str:
@@ -289,15 +289,15 @@ def columns_document() -> dict[str, str]:
 
 def long_document() -> dict[str, str]:
     """The table of docs/long.md: metrics of summary_long, and the columns of summary_raw that they are made of."""
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    metrics: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name, (metric, statistic, unit) in measured_columns("all").items():
-        found.setdefault((metric, unit), []).append((statistic, name))
+        metrics.setdefault((metric, unit), []).append((statistic, name))
     return {
         "metrics": table(
             "metric | unit | statistics | from",
             (
                 (f"`{metric}`", unit, ", ".join(f"`{name}`" for name, _ in own), _columns([name for _, name in own]))
-                for (metric, unit), own in found.items()
+                for (metric, unit), own in metrics.items()
             ),
         )
     }
@@ -384,11 +384,11 @@ def cross_check_document() -> dict[str, str]:
         metrics: table(
             " | ".join(("", *(f"`{tool}`" for tool in tools))),
             (
-                (name, *(_compared(column, made[tool].get(column)) for tool in tools))
+                (name, *(_compared(column, results[tool].get(column)) for tool in tools))
                 for column, name in CROSS_CHECK.items()
             ),
         )
-        for metrics, made in runs.items()
+        for metrics, results in runs.items()
     }
 
 
@@ -403,8 +403,8 @@ def _compared(column: str, value: Any) -> str:
 def between_markers(name: str, content: str) -> Callable[[str], str]:
     """A function that replaces what stands between the markers of `name` in a text."""
     begin = _BEGIN.format(name)
-    found = re.compile(f"{re.escape(begin)}.*?{re.escape(_END)}", re.DOTALL)
-    return lambda text: found.sub(lambda _: f"{begin}\n\n{content}\n\n{_END}", text)
+    section = re.compile(f"{re.escape(begin)}.*?{re.escape(_END)}", re.DOTALL)
+    return lambda text: section.sub(lambda _: f"{begin}\n\n{content}\n\n{_END}", text)
 
 
 def main() -> None:

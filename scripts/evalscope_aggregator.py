@@ -24,7 +24,7 @@ from evalscope_summary.problems import printable, storable
 from evalscope_summary.record import Record, Wanted
 from evalscope_summary.records import Due, Extractor
 from evalscope_summary.settings import WrongConfiguration, complete
-from evalscope_summary.tables.assembling import Merged, cells_in, entries, merge, of_tree, sort_problems
+from evalscope_summary.tables.assembling import Assembled, assemble_all, cells_in, merge, of_tree, sort_problems
 from evalscope_summary.tables.comparable import warnings
 from evalscope_summary.tables.csv_lines import write_problems
 from evalscope_summary.terminal import put_up_with_closed_pipes
@@ -53,14 +53,14 @@ def read_all(root: str, sources: dict[str, Claimed], wanted: Set[Wanted]) -> Ite
             free.put(extractor)
 
     with ThreadPoolExecutor(max(len(extractors), 1)) as pool:
-        for found in pool.map(read, chunks):
-            yield from (record for records in found for record in records)
+        for some in pool.map(read, chunks):
+            yield from (record for records in some for record in records)
     for extractor in extractors:
         extractor.close()
 
 
 def _parser() -> Parser:
-    made = Parser(
+    parser = Parser(
         description=say(
             "Summarize a tree of evalscope perf results: one row per run, and statistics per repeated test"
         ),
@@ -70,16 +70,16 @@ def _parser() -> Parser:
         ),
     )
     trees = say("the results tree; again for a further one (default: ./results)")
-    made.add_argument("--results-dir", action="append", help=trees)
+    parser.add_argument("--results-dir", action="append", help=trees)
     formats = say("format of the tables: csv or json (default: csv)")
-    made.add_argument("--format", choices=["csv", "json"], default="csv", help=formats)
-    made.add_argument("--output", default="summary", help=say("beginning of the tables' paths (default: summary)"))
+    parser.add_argument("--format", choices=["csv", "json"], default="csv", help=formats)
+    parser.add_argument("--output", default="summary", help=say("beginning of the tables' paths (default: summary)"))
     types = say("raw: one row per run, stats: statistics per repeated test, both (default: both)")
-    made.add_argument("--data-type", choices=[*_TABLES, "both"], default="both", help=types)
+    parser.add_argument("--data-type", choices=[*_TABLES, "both"], default="both", help=types)
     files = say("name of files with labels in the tree, as the workflow's setting labels_file (default: none)")
-    made.add_argument("--labels-file", metavar="NAME", default="", help=files)
-    made.add_argument("--bom", action="store_true", help=say("begin CSV files with a byte order mark, for Excel"))
-    return made
+    parser.add_argument("--labels-file", metavar="NAME", default="", help=files)
+    parser.add_argument("--bom", action="store_true", help=say("begin CSV files with a byte order mark, for Excel"))
+    return parser
 
 
 def main() -> int:
@@ -87,11 +87,11 @@ def main() -> int:
     put_up_with_closed_pipes()
     options = _parser().parse_args()
     roots: list[str] = options.results_dir or ["./results"]
-    own = {"results_dir": roots, "output": options.output, "csv_bom": options.bom, "labels_file": options.labels_file}
+    given = {"results_dir": roots, "output": options.output, "csv_bom": options.bom, "labels_file": options.labels_file}
     root = roots[0]
     trees: dict[str, Tree] = {}
     try:
-        settings = complete(own)
+        settings = complete(given)
         names = several.names(roots)
         for root, name in names.items():
             trees[root] = discover(root, own=(settings["work_dir"],), labels_file=settings["labels_file"], name=name)
@@ -104,9 +104,9 @@ def main() -> int:
         print(translated(str(error)), file=sys.stderr)
         return 1
     settings["labels"] = list(labels.names)
-    found = sum(len(tree.sources) + len(tree.problems) for tree in trees.values())
+    total = sum(len(tree.sources) + len(tree.problems) for tree in trees.values())
     print(
-        say("Found {number} test result folders", number=found) if found else say("No valid test result folder found")
+        say("Found {number} test result folders", number=total) if total else say("No valid test result folder found")
     )
     wanted = set(wanted_of(settings))
     parts, problems = [], []
@@ -114,7 +114,7 @@ def main() -> int:
         name = storable(names[root])
         sources = dict(sorted(tree.sources.items()))
         records = list(_with_progress(read_all(root, sources, wanted), len(sources)))
-        parts.append(entries(records, settings, cells_in(TABLES["raw"](settings)), labels, name))
+        parts.append(assemble_all(records, settings, cells_in(TABLES["raw"](settings)), labels, name))
         problems += of_tree(tree.problems.values(), name)
     merged = merge(parts)
     problems = sort_problems([*merged.problems, *warnings(merged, settings), *problems])
@@ -136,7 +136,7 @@ def main() -> int:
     return 0
 
 
-def write(path: Path, table: str, merged: Merged, settings: dict[str, Any]) -> None:
+def write(path: Path, table: str, merged: Assembled, settings: dict[str, Any]) -> None:
     """Write one of the tables of runs that were merged as cells in the order of the columns of `summary_raw`."""
     # these import pandas, which the processes that read runs need not
     from evalscope_summary.tables.frame import frame

@@ -18,7 +18,7 @@ from evalscope_summary.languages import counts
 from evalscope_summary.layouts import raw_columns
 from evalscope_summary.progress import Progress, is_quiet, shown
 from evalscope_summary.records import Records
-from evalscope_summary.tables.assembling import entries, merge, sort_problems
+from evalscope_summary.tables.assembling import assemble_all, merge, sort_problems
 from evalscope_summary.tables.batch_rows import BatchRows, are_lasting, kept, name_of
 from evalscope_summary.tables.comparable import warnings
 from evalscope_summary.tables.csv_lines import csv_cells, write_csv_lines, write_problems
@@ -86,11 +86,11 @@ class Batches:
         """
         readers.load(inventory.own_readers)  # where this is another process
         records = Records(path.parent.parent / "records")
-        found = (record for source in inventory.sources for record in records.get(inventory, source))
+        read = (record for source in inventory.sources for record in records.get(inventory, source))
         labels = FolderLabels.load(self._labels(path))
         within = json.loads(self._kept(path))
         cells = csv_cells(raw_columns(self.settings))
-        merged = entries(found, self.settings, cells, labels, self._tree(path), within)
+        merged = assemble_all(read, self.settings, cells, labels, self._tree(path), within)
         records.correct(path)
         corrected = records.corrected(inventory)
         as_read = corrected.dump()
@@ -123,8 +123,8 @@ def batch_rows(batches: Batches, inventories: list[Path], threads: int) -> list[
     """
     with writing(batches.rows):
         batches.rows.mkdir(exist_ok=True)
-    found = batches.kept(inventories)
-    due = {place: Inventory.load(path) for place, path in enumerate(inventories) if not found[place]}
+    of_batches = batches.kept(inventories)
+    due = {place: Inventory.load(path) for place, path in enumerate(inventories) if not of_batches[place]}
     runs = sum(len(inventory.sources) for inventory in due.values())
     with ExitStack() as stack:
         pool = stack.enter_context(_processes(min(threads, len(due)), runs))
@@ -132,10 +132,10 @@ def batch_rows(batches: Batches, inventories: list[Path], threads: int) -> list[
         parts = (pool.map if pool else map)(batches.make, [inventories[place] for place in due], due.values())
         progress = stack.enter_context(shown(Progress("merging", runs)))
         for place, (name, data) in zip(due, parts, strict=True):
-            found[place] = rows = BatchRows.load(data, name)
+            of_batches[place] = rows = BatchRows.load(data, name)
             progress.done += rows.sources
     batches.remove_others(inventories)
-    return [rows for rows in found if rows]
+    return [rows for rows in of_batches if rows]
 
 
 def _processes(count: int, runs: int) -> "AbstractContextManager[ProcessPoolExecutor | None]":
@@ -160,17 +160,17 @@ def main() -> None:
     settings = json.loads(options.settings.read_bytes())
     outputs = options.settings.parent
     batches = Batches(outputs / "rows", outputs / "slo", options.settings, settings)
-    found = batch_rows(batches, options.inventories, options.threads)
-    merged = merge(rows.merged for rows in found)
+    of_batches = batch_rows(batches, options.inventories, options.threads)
+    merged = merge(rows.merged for rows in of_batches)
     try:
-        check_patterns([entry.labels for entry in merged.entries], settings)
+        check_patterns([run.labels for run in merged.runs], settings)
     except PatternMatchesNothing as error:
         parser.exit(1, f"{error}\n")
     problems = sort_problems([*merged.problems, *warnings(merged, settings)])
     write_csv_lines(options.raw, raw_columns(settings), merged.rows, settings["csv_bom"])
     write_problems(options.problems, problems, settings["csv_bom"])
-    status.note_merged(options.settings, [entry.labels["run"] or "" for entry in merged.entries], problems)
-    made.note(options.settings, [options.raw, options.problems], made.digest_of(rows.runs for rows in found))
+    status.note_merged(options.settings, [run.labels["run"] or "" for run in merged.runs], problems)
+    made.note(options.settings, [options.raw, options.problems], made.digest_of(rows.runs for rows in of_batches))
     skipped = len({problem.run for problem in problems if problem.severity == "skipped"})
     if problems or not is_quiet():
         print(counts(len(merged.rows), skipped, len(problems), str(options.problems)), file=sys.stderr)

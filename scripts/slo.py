@@ -24,12 +24,12 @@ def main() -> None:
     garbage.never_look()
     bounds = json.loads(options.settings.read_bytes())["slo"]
     kept, inventory, read = RequestRows.of_batch(options.inventory, options.batch)
-    found = {run.name: slo.cells(run, rows, bounds) for source in inventory.sources for run, rows in kept.runs(source)}
+    by_run = {run.name: slo.cells(run, rows, bounds) for source in inventory.sources for run, rows in kept.runs(source)}
     with writing(options.target.parent):
         options.target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(options.target, json.dumps(found).encode("ascii"))
+    write_atomically(options.target, json.dumps(by_run).encode("ascii"))
     if not is_quiet():
-        print(f"batch {options.batch}: bounds of {len(found)} runs; {read} were read", file=sys.stderr)
+        print(f"batch {options.batch}: bounds of {len(by_run)} runs; {read} were read", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -19,20 +19,20 @@ def main() -> None:
     options = parser.parse_args()
     settings = json.loads(options.settings.read_bytes())
     last = status.State.load(options.settings.with_name(status.LAST))
-    found = status.by_run(status.disturbing(status.read_problems(options.problems), settings, last))
-    if not found:
+    disturbing = status.by_run(status.disturbing(status.read_problems(options.problems), settings, last))
+    if not disturbing:
         return
     named = "".join(
         f"\n  {printable(run)}: {', '.join(f'{problem.code} ({problem.file})' for problem in problems)}"
-        for run, problems in list(found.items())[:_NAMED]
+        for run, problems in list(disturbing.items())[:_NAMED]
     )
     more = ""
-    if len(found) > _NAMED:
-        more = "\n  " + say("and {number} more in {table}", number=len(found) - _NAMED, table=options.problems)
+    if len(disturbing) > _NAMED:
+        more = "\n  " + say("and {number} more in {table}", number=len(disturbing) - _NAMED, table=options.problems)
     new = " that had not been skipped before" if settings["strict"] == "new" else ""
     head = say(
         f"strict: {{count}} skipped{new}, all listed in {{table}}",
-        count=counted(len(found), "run"),
+        count=counted(len(disturbing), "run"),
         table=options.problems,
     )
     parser.exit(1, f"{head}{named}{more}\n")

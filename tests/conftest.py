@@ -33,7 +33,7 @@ from evalscope_summary.readers.evalscope.formats import REQUIRED_FILES  # noqa: 
 from evalscope_summary.record import Record  # noqa: E402
 from evalscope_summary.records import Due, Records, read_source  # noqa: E402
 from evalscope_summary.settings import complete  # noqa: E402
-from evalscope_summary.tables.assembling import Row, cells_in, entries, merge, sort_problems  # noqa: E402
+from evalscope_summary.tables.assembling import Row, assemble_all, cells_in, merge, sort_problems  # noqa: E402
 from evalscope_summary.tables.comparable import warnings  # noqa: E402
 from evalscope_summary.tables.csv import write_csv  # noqa: E402
 from evalscope_summary.tables.csv_lines import write_problems  # noqa: E402
@@ -409,7 +409,7 @@ def clean_tables(tree: Path, settings: Mapping[str, object], scratch: Path) -> d
     config["labels"] = list(labels.names)
     wanted = set(wanted_of(config))
     records = [r for path, claimed in found.sources.items() for r in read_source(str(tree), path, *claimed, wanted)]
-    merged = merge([entries(records, config, cells_in(raw_columns(config)), labels)])
+    merged = merge([assemble_all(records, config, cells_in(raw_columns(config)), labels)])
     raw = frame(raw_columns(config), merged.rows)
     path = scratch / "table.csv"
     made = {}

@@ -18,7 +18,7 @@ from evalscope_summary.readers.evalscope.read import read_run
 from evalscope_summary.readers.releases import release as as_numbers
 from evalscope_summary.record import Part, Record
 from evalscope_summary.settings import complete
-from evalscope_summary.tables.assembling import Entry, Row, entries, merge
+from evalscope_summary.tables.assembling import AssembledRun, Row, assemble_all, merge
 from evalscope_summary.tables.comparable import mixed_arguments, mixed_definitions, warnings
 from evalscope_summary.tables.errors import PatternMatchesNothing
 from evalscope_summary.tables.groups import Groups, groups
@@ -118,8 +118,8 @@ def digests(**args: Any) -> dict[str, str]:
     return workload_arguments(args)
 
 
-def entry(run: str, **args: Any) -> Entry:
-    return Entry({"run": run, "tool": "evalscope"}, frozenset(), None, "", digests(**args))
+def entry(run: str, **args: Any) -> AssembledRun:
+    return AssembledRun({"run": run, "tool": "evalscope"}, frozenset(), None, "", digests(**args))
 
 
 CHAT = {"url": "http://host/v1/chat/completions"}
@@ -203,7 +203,7 @@ def real(release: str, scenario: str = "single") -> Record:
 
 def warned(records: list[Record], **config: Any) -> list[Problem]:
     settings = complete({"group_by": ["model", "parallel"], **config})
-    return warnings(merge([entries(records, settings)]), settings)
+    return warnings(merge([assemble_all(records, settings)]), settings)
 
 
 SINGLE = sorted((path.parent.name for path in RUNS.glob("*/single")), key=as_numbers)
@@ -214,7 +214,7 @@ def test_an_upgrade_of_evalscope_alone_changes_no_argument() -> None:
         records = [real(release) for release in upgraded]
         (problem,) = warned(records)
         assert problem.code == "mixed-definitions"
-        assert problem.run == merge([entries(records, complete({}))]).rows[0]["run"]
+        assert problem.run == merge([assemble_all(records, complete({}))]).rows[0]["run"]
 
 
 def test_up_to_0_13_1_no_temperature_was_sent() -> None:
@@ -250,7 +250,7 @@ def test_one_command_of_every_release_makes_one_warning_of_each_kind() -> None:
     apart = warned(records, group_by=["model", "parallel", "config"])
     assert {problem.code for problem in apart} == {"mixed-arguments", "mixed-definitions"}
     settings = complete({"label_pattern": r"^(?P<release>[^/]+)/", "group_by": ["release"]})
-    assert warnings(merge([entries(records, settings)]), settings) == []
+    assert warnings(merge([assemble_all(records, settings)]), settings) == []
 
 
 # --- patterns ---
@@ -303,7 +303,7 @@ def test_columns_of_a_label_pattern_come_from_the_path() -> None:
         for run in ("qwen3/h100x8_vllm/repeat-01/r", "qwen3/a100x4_sglang/note", "other")
     ]
     settings = complete({"label_pattern": pattern, "group_by": ["gpus", "engine"]})
-    found = {row["run"]: row for row in merge([entries(records, settings)]).rows}
+    found = {row["run"]: row for row in merge([assemble_all(records, settings)]).rows}
     names = ("gpu", "gpus", "engine", "note")
     assert [[row.get(name) for name in names] for row in (found[record.run] for record in records)] == [
         ["h100", "8", "vllm", None],

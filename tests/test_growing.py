@@ -25,7 +25,7 @@ from evalscope_summary.readers.evalscope import database
 from evalscope_summary.readers.evalscope.read import read_run
 from evalscope_summary.records import Due, Records, read_settled
 from evalscope_summary.settings import complete
-from evalscope_summary.tables.assembling import entries, merge
+from evalscope_summary.tables.assembling import assemble_all, merge
 from evalscope_summary.tables.csv import write_csv
 
 sys.path.insert(0, str(CHECKOUT / "benchmarks"))
@@ -219,7 +219,7 @@ class Writer:
             for record in read_settled(str(state), Due(run, claimed, {"filled"}))[0]
         ]
         path = self.states.with_name("states.csv")
-        write_csv(path, raw_columns(config), frame_of(raw_columns(config), merge([entries(records, config)]).rows))
+        write_csv(path, raw_columns(config), frame_of(raw_columns(config), merge([assemble_all(records, config)]).rows))
         return {tuple(row.values()) for row in rows_of(path)}
 
 

@@ -132,7 +132,13 @@ def messages() -> set[str]:
             if not isinstance(call, ast.Call):
                 continue
             name = ast.unparse(call.func)
-            told = name in ("Problem", "tell", "parser.exit", "parser.error", "print" if file.name not in LOGS else "")
+            told = name in (
+                "Problem",
+                "print_message",
+                "parser.exit",
+                "parser.error",
+                "print" if file.name not in LOGS else "",
+            )
             if told or (isinstance(node, ast.Raise) and name not in NOT_SHOWN):
                 values = [*call.args, *(keyword.value for keyword in call.keywords)]
                 found |= {text for value in values for text in texts_of(value)}

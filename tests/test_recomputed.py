@@ -19,7 +19,7 @@ from evalscope_summary.readers.evalscope import database, formats
 from evalscope_summary.readers.evalscope.read import read_run
 from evalscope_summary.record import Record
 from evalscope_summary.settings import complete
-from evalscope_summary.tables.assembling import assemble, entries
+from evalscope_summary.tables.assembling import assemble, assemble_all
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import recomputed
@@ -205,7 +205,7 @@ def test_without_a_database_the_cells_are_empty_and_a_problem_says_so(tmp_path: 
     record = read(tmp_path, "run", recompute=False)
     assert record.derived["recomputed"].values == {}
     assert [problem.code for problem in record.derived["recomputed"].problems] == ["unreadable-database"]
-    reported, own = (entries([record], CONFIG | {"metrics": mode}).problems for mode in ("reported", "recomputed"))
+    reported, own = (assemble_all([record], CONFIG | {"metrics": mode}).problems for mode in ("reported", "recomputed"))
     assert len(own) - len(reported) == 1
 
 

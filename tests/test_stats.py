@@ -20,7 +20,7 @@ from evalscope_summary.layouts import stats_columns as stats_columns_of
 from evalscope_summary.readers.evalscope.read import read_run
 from evalscope_summary.settings import complete
 from evalscope_summary.tables import stats
-from evalscope_summary.tables.assembling import Row, entries, merge
+from evalscope_summary.tables.assembling import Row, assemble_all, merge
 from evalscope_summary.tables.csv import read_csv, write_csv
 from evalscope_summary.tables.groups import groups as groups_of
 from evalscope_summary.tables.stats import statistics as statistics_of
@@ -286,7 +286,7 @@ def real_rows() -> list[Row]:
     for tree in FIXTURES.glob("runs/*/*/results"):
         for run, (_, signature) in discover(str(tree)).sources.items():
             records.append(read_run(tree, run, signature, {"filled"}))
-    rows = merge([entries(records, complete({}))]).rows
+    rows = merge([assemble_all(records, complete({}))]).rows
     assert len(rows) > 70
     return rows
 

@@ -18,7 +18,7 @@ from evalscope_summary.problems import Problem
 from evalscope_summary.readers.cells import is_type
 from evalscope_summary.record import Part, Record
 from evalscope_summary.settings import complete
-from evalscope_summary.tables.assembling import Row, assemble, entries, merge, sort_problems
+from evalscope_summary.tables.assembling import Row, assemble, assemble_all, merge, sort_problems
 from evalscope_summary.tables.csv import read_csv, read_csv_by_parts
 from evalscope_summary.tables.csv import write_csv as write_frame_as_csv
 from evalscope_summary.tables.csv_lines import csv_line, write_problems
@@ -318,7 +318,7 @@ def record(
 
 
 def merged(records: list[Record], fill: bool = True) -> tuple[list[Any], list[Problem]]:
-    made = merge([entries(records, complete({"fill_percentiles": fill}))])
+    made = merge([assemble_all(records, complete({"fill_percentiles": fill}))])
     return [row["run"] for row in made.rows], sort_problems(made.problems)
 
 
@@ -346,8 +346,8 @@ def test_a_run_of_another_period_is_no_row_even_if_only_its_file_says_when_it_wa
     records = [
         record(run, "c", stamp) for run, stamp in (("a", "20251128_235959"), ("b", "20251129_000000"), ("c", None))
     ]
-    found = entries(records, complete({"since": "2025-11-29"}))
-    assert [entry.labels["run"] for entry in found.entries] == ["b", "c"]
+    found = assemble_all(records, complete({"since": "2025-11-29"}))
+    assert [entry.labels["run"] for entry in found.runs] == ["b", "c"]
 
 
 def test_a_skipped_run_is_a_problem_and_no_row() -> None:
@@ -412,10 +412,10 @@ def test_filled_cells_and_their_problems_only_count_where_filling_is_on() -> Non
     item = record("a", evalscope_at_least="1.10.0")
     problem = Problem("warning", "percentiles-disagree", "a", "benchmark_percentile.json", "odd")
     item.derived["filled"] = Part({"66p_latency_": 0.5, "evalscope_at_least": "1.11.1"}, [problem])
-    made = merge([entries([item], complete({}))])
+    made = merge([assemble_all([item], complete({}))])
     (with_fill,), problems = made.rows, made.problems
     assert (with_fill["66p_latency_"], with_fill["evalscope_at_least"], problems) == (0.5, "1.11.1", [problem])
-    made = merge([entries([item], complete({"fill_percentiles": False}))])
+    made = merge([assemble_all([item], complete({"fill_percentiles": False}))])
     (without,), problems = made.rows, made.problems
     assert (without.get("66p_latency_"), without["evalscope_at_least"], problems) == (None, "1.10.0", [])
 

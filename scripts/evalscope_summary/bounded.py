@@ -84,17 +84,17 @@ class Worker(Generic[Item, Result]):
 
     def __call__(self, items: Sequence[Item]) -> list[Result | Failure]:
         """Work off items, in their order."""
-        found: dict[int, Result | Failure] = {}
-        while left := [index for index in range(len(items)) if index not in found]:
+        outcomes: dict[int, Result | Failure] = {}
+        while left := [index for index in range(len(items)) if index not in outcomes]:
             self.start()
             self._tell([items[index] for index in left])
             answer = self._answer()
             if answer is None:
                 index = left[self._position[0]]
-                found[index] = self._failure(items[index])
+                outcomes[index] = self._failure(items[index])
             else:
-                found.update(zip(left, answer, strict=True))
-        return [found[index] for index in range(len(items))]
+                outcomes.update(zip(left, answer, strict=True))
+        return [outcomes[index] for index in range(len(items))]
 
     def start(self) -> None:
         """Begin the process, if it does not run: best before there are threads."""
@@ -198,7 +198,7 @@ class Worker(Generic[Item, Result]):
             except EOFError:
                 os._exit(0)
             results_: list[Result] = []
-            made: tuple[bool, Any, bool] = (False, results_, False)
+            answer: tuple[bool, Any, bool] = (False, results_, False)
             try:
                 for index, item in enumerate(items):
                     if os.getppid() != self._owner:
@@ -210,14 +210,14 @@ class Worker(Generic[Item, Result]):
                     waited = time.perf_counter() - begin - (time.process_time() - computed)
                     waits = waited > _WAITING and sleeps() > slept  # not for a processor, which others have
                     waiting_ones = waiting_ones + 1 if waits else 0
-                    made = (False, results_, made[2] or waiting_ones >= _WAITING_ONES)
+                    answer = (False, results_, answer[2] or waiting_ones >= _WAITING_ONES)
             except MemoryError:
                 os._exit(_RUNS_OUT)
             except BaseException as error:
                 if not isinstance(error, SystemExit):
                     error.add_note(traceback.format_exc())
-                made = (True, error, False)
-            _send(results, made)
+                answer = (True, error, False)
+            _send(results, answer)
 
 
 class Workers(Generic[Item, Result]):
@@ -250,12 +250,12 @@ class Workers(Generic[Item, Result]):
         from concurrent.futures import ThreadPoolExecutor  # takes long to import, and few trees need it
 
         count = min(_AT_ONCE, len(items))
-        own = [items[number::count] for number in range(count)]
+        shares = [items[number::count] for number in range(count)]
         for worker in self._workers[:count]:
             worker.start()  # before there are threads
         results: list[Result | Failure] = [Failure("", True)] * len(items)
         with ThreadPoolExecutor(count or 1) as threads:
-            for number, part in enumerate(threads.map(lambda worker, some: worker(some), self._workers, own)):
+            for number, part in enumerate(threads.map(lambda worker, some: worker(some), self._workers, shares)):
                 results[number::count] = part
         return results
 

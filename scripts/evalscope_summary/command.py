@@ -60,9 +60,9 @@ class Call:
 def main() -> int:
     """The program; returns its exit status."""
     put_up_with_closed_pipes()
-    given, own, parser = options.parse(sys.argv[1:])
+    given, configured, parser = options.parse(sys.argv[1:])
     try:
-        call = prepare(given, own)
+        call = prepare(given, configured)
     except (WrongUsage, WrongConfiguration, MissingTree) as error:
         parser.error(str(error))
     if given.show_command:
@@ -71,12 +71,12 @@ def main() -> int:
     return run(call)
 
 
-def prepare(given: Any, own: Mapping[str, Any]) -> Call:
+def prepare(given: Any, configured: Mapping[str, Any]) -> Call:
     """What a command line stands for.
 
     Args:
         given: the options.
-        own: the settings that they hold.
+        configured: the settings that they hold.
 
     Raises:
         WrongUsage, WrongConfiguration, MissingTree: with what is wrong.
@@ -88,10 +88,10 @@ def prepare(given: Any, own: Mapping[str, Any]) -> Call:
             )
     if given.config_file and not os.path.isfile(given.config_file):
         raise WrongUsage(f"{given.config_file} does not exist")
-    further, tables = _trees_and_tables(given.tables, {**_of_files(given.config_file), **own})
+    further, tables = _trees_and_tables(given.tables, {**_of_files(given.config_file), **configured})
     if further:
-        own = {**own, "results_dir": [own["results_dir"], *further]}
-    settings = complete({**_of_files(given.config_file), **own})
+        configured = {**configured, "results_dir": [configured["results_dir"], *further]}
+    settings = complete({**_of_files(given.config_file), **configured})
     for tree in several.paths(settings["results_dir"]):
         if not os.path.isdir(tree):
             discover(tree)  # says what is wrong
@@ -104,7 +104,7 @@ def prepare(given: Any, own: Mapping[str, Any]) -> Call:
         if not settings["compare"]:
             raise WrongUsage("compare needs --by LABEL and --baseline VALUE: --by model --baseline qwen3")
         targets = targets or [f"{settings['output']}_compare.csv"]
-    passed = {key: value for key, value in own.items() if key != "strict"}
+    passed = {key: value for key, value in configured.items() if key != "strict"}
     if settings["strict"] is not False:
         passed["strict"] = False  # checked here, when all tables are made
     return Call(
@@ -141,7 +141,7 @@ def _of_files(config_file: str | None) -> dict[str, Any]:
     """The settings of the configuration files, later ones over earlier ones."""
     import yaml  # Snakemake's
 
-    found: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for path in (_SETTINGS, config_file):
         if path and has_settings(path):
             try:
@@ -150,8 +150,8 @@ def _of_files(config_file: str | None) -> dict[str, Any]:
                 raise WrongConfiguration(f"{path} is no YAML: {' '.join(str(error).split())}") from error
             if not isinstance(content, dict):
                 raise WrongConfiguration(f"{path} holds no keys and values")
-            found |= content
-    return found
+            given |= content
+    return given
 
 
 def target(table: str, settings: Mapping[str, Any], command: str = "") -> str:
@@ -170,9 +170,9 @@ def target(table: str, settings: Mapping[str, Any], command: str = "") -> str:
         return f"{output}.xlsx"
     files = _files(output)
     name, _, format_ = table.partition(".")
-    made = f"{output}_{name}.{format_ or _USUAL.get(name, 'csv')}"
-    if made in files:
-        return made
+    file = f"{output}_{name}.{format_ or _USUAL.get(name, 'csv')}"
+    if file in files:
+        return file
     if table in files or (command and table.startswith(f"{output}_")):
         return table
     close = options.likely(table)
@@ -236,8 +236,8 @@ def _is_read_as_it_is(text: str) -> bool:
 def shown(command: Sequence[str]) -> str:
     """A command as one types it."""
     beside = Path(sys.executable).with_name("snakemake")
-    found = shutil.which("snakemake")
-    if found and beside.exists() and os.path.samefile(found, beside):
+    program = shutil.which("snakemake")
+    if program and beside.exists() and os.path.samefile(program, beside):
         return shlex.join(["snakemake", *command[3:]])
     return shlex.join([str(beside), *command[3:]] if beside.exists() else command)
 

@@ -40,9 +40,11 @@ def breaks() -> Iterator[tuple[Reader, Definition, Break]]:
 
 def changes(column: Column) -> str:
     """The releases that changed what is reported in a column, oldest first; empty if none did."""
-    own = [(reader, change) for reader, definition, change in breaks() if definition.covers(column.name, column.metric)]
-    own.sort(key=lambda found: (found[0].name, release(found[1].release)))
-    return "; ".join(f"{reader.name} {change.release}: {change.change}" for reader, change in own)
+    breaking = [
+        (reader, change) for reader, definition, change in breaks() if definition.covers(column.name, column.metric)
+    ]
+    breaking.sort(key=lambda pair: (pair[0].name, release(pair[1].release)))
+    return "; ".join(f"{reader.name} {change.release}: {change.change}" for reader, change in breaking)
 
 
 def described(column: Column, metrics: str = "reported") -> dict[str, str]:

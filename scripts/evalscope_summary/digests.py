@@ -40,8 +40,8 @@ def of_reader(module: str) -> str:
     Args:
         module: file of the reader's module, or of its package's `__init__`.
     """
-    own = Path(module)
-    start = own.parent.glob("*.py") if own.name == "__init__.py" else (own,)
+    file = Path(module)
+    start = file.parent.glob("*.py") if file.name == "__init__.py" else (file,)
     files = imported(
         [*start, _PACKAGE / "records.py", _PACKAGE.parent / "extract.py"], {_PACKAGE / "readers/__init__.py"}
     )
@@ -55,26 +55,26 @@ def imported(start: Iterable[Path], without: Set[Path] = frozenset()) -> frozens
         start: these.
         without: files that are not followed, and left out.
     """
-    found: set[Path] = set()
+    modules: set[Path] = set()
     waiting = set(start)
     while waiting:
         file = waiting.pop()
-        found.add(file)
-        waiting |= _imports(file) - found - without
-    return frozenset(found)
+        modules.add(file)
+        waiting |= _imports(file) - modules - without
+    return frozenset(modules)
 
 
 @cache
 def _imports(file: Path) -> frozenset[Path]:
     """The modules of this package that a file names in imports."""
-    found = set()
+    files = set()
     for dots, module, names in _IMPORT.findall(_source(file).decode("utf-8")):
         folder = str(file.parents[len(dots) - 1] if dots.startswith(".") else _PACKAGE)
         folder = "/".join([folder, *filter(None, module.split("."))])
         # `from .a import b`: a module a, or one called b in a package a
         places = (folder, *(f"{folder}/{name}" for name in re.findall(r"\w+", names)))
-        found |= {path for place in places for path in (f"{place}.py", f"{place}/__init__.py") if path in _modules()}
-    return frozenset(map(Path, found))
+        files |= {path for place in places for path in (f"{place}.py", f"{place}/__init__.py") if path in _modules()}
+    return frozenset(map(Path, files))
 
 
 @cache

@@ -8,12 +8,13 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import folder_labels, signatures
+from .ahead import Ahead
 from .bounded import Failure, Worker, sleeps
 from .problems import Problem, storable
 from .progress import Progress
@@ -22,7 +23,7 @@ from .readers.base import Listing, Reader, Signature, Source, Trace
 from .selection import Selection
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    pass
 
 _ADDRESS = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -177,7 +178,7 @@ class _Walk:
             else:
                 slow_ones = 0
         if stack:
-            with _Ahead(self.look, stack) as ahead:
+            with Ahead(self.look, stack) as ahead:
                 while stack:
                     stack += self.take(ahead.folder(stack.pop()))
 
@@ -185,18 +186,18 @@ class _Walk:
         """The same in several processes; what is found is in the same order."""
         count = max(1, min(_PROCESSES, _processors(), len(stack)))
         size = -(-len(stack) // count)
-        *others, own = (stack[begin : begin + size] for begin in range(0, len(stack), size))
+        *others, rest = (stack[begin : begin + size] for begin in range(0, len(stack), size))
         with ExitStack() as ends:
             workers = [ends.enter_context(closing(Worker(self.found_below, lambda _: _SECONDS))) for _ in others]
             for worker, part in zip(workers, others, strict=True):
                 worker.begin(part)
-            self.below(own)
+            self.below(rest)
             for worker, part in zip(reversed(workers), reversed(others), strict=True):
-                found = worker.end(part)
-                if isinstance(found, Failure):  # it was short of memory
+                answer = worker.end(part)
+                if isinstance(answer, Failure):  # it was short of memory
                     self.below(part)
                 else:
-                    self.add(*found)
+                    self.add(*answer)
 
     def found_below(self, stack: list[str]) -> "_Found":
         """What another process hands over to `add`: what is below these folders."""
@@ -230,8 +231,8 @@ class _Walk:
         folders: dict[str, str] = {}
         foreign = self.foreign
         try:
-            with os.scandir(f"{self.root}/{path}") as found:
-                for entry in found:
+            with os.scandir(f"{self.root}/{path}") as listed:
+                for entry in listed:
                     name = entry.name
                     entries[name] = entry
                     if name[0] == "." or name in foreign:
@@ -263,8 +264,8 @@ class _Walk:
             files = [name for name in files if (f"{path}/{name}" if path else name) not in self.own]
             files = [name for name in files if name != self.labels_file]
             for reader in self.of_files if files else ():
-                if own := frozenset(name for name in files if name.endswith(reader.endings)):
-                    for claimed in reader.sources(Listing(path, own)):
+                if its_files := frozenset(name for name in files if name.endswith(reader.endings)):
+                    for claimed in reader.sources(Listing(path, its_files)):
                         _note(reader, claimed, path, entries, folders, looked, self.selection)
         looked.enter.extend(folders.values())
         return looked
@@ -338,45 +339,6 @@ def _processors() -> int:
 
 _SLOW = 0.00025  # seconds for a folder; it takes a tenth where all is in memory
 _SLOW_ONES = 5  # one after the other: the storage is slow, not this process interrupted
-_AT_ONCE = 32  # folders that are asked about at once
-
-
-class _Ahead:
-    """Looks at folders in threads, ahead of a walk that takes them in its own order.
-
-    Args:
-        look: at a folder.
-        paths: the folders to begin with; those in them follow.
-    """
-
-    def __init__(self, look: Callable[[str], _Folder], paths: Iterable[str]) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # takes long to import, and few trees need it
-
-        self._look = look
-        self._threads = ThreadPoolExecutor(_AT_ONCE, "finding-runs")
-        self._folders: dict[str, Future[_Folder]] = {}
-        self._begin(paths)
-
-    def _begin(self, paths: Iterable[str]) -> None:
-        for path in paths:
-            self._folders[path] = self._threads.submit(self._with_those_below, path)
-
-    def _with_those_below(self, path: str) -> _Folder:
-        folder = self._look(path)
-        self._begin(folder.enter)  # before the walk, which waits for this one, can ask for them
-        return folder
-
-    def folder(self, path: str) -> _Folder:
-        """What was found in a folder; raises what looking at it raised."""
-        return self._folders.pop(path).result()
-
-    def __enter__(self) -> "_Ahead":
-        """As a context."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Let what was not begun be."""
-        self._threads.shutdown(cancel_futures=True)
 
 
 def _problem(path: str, code: str, message: str, file: str = "") -> Problem:

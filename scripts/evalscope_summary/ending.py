@@ -13,7 +13,7 @@ from typing import Any
 
 from . import jsonfile, last_words, status
 from .inventory import WorkFolder
-from .languages import tell
+from .languages import print_message
 
 TERMINAL = "EVALSCOPE_SUMMARY_TERMINAL"
 """Environment variable by which whoever started this says that what it prints is shown on a terminal."""
@@ -27,7 +27,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except jsonfile.CantWrite as error:
-        tell(str(error))
+        print_message(str(error))
 
 
 def in_order() -> None:

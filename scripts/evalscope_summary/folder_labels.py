@@ -67,25 +67,25 @@ class FolderLabels:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all labels, in order."""
-        return tuple(sorted({name for own in self.folders.values() for name in own}))
+        return tuple(sorted({name for labels in self.folders.values() for name in labels}))
 
     def of(self, run: str) -> dict[str, str | None]:
         """The labels of a run: of each the one in the nearest folder, which may be the run itself."""
         if not self.folders:
             return {}
-        found = self._in(os.path.dirname(run)) | self.folders.get(run, {})
-        return {name: text or None for name, text in found.items()}
+        labels = self._in(os.path.dirname(run)) | self.folders.get(run, {})
+        return {name: text or None for name, text in labels.items()}
 
     def _in(self, folder: str) -> dict[str, str]:
         way = []  # from here up to a folder that is known; an explicit list, as trees may be deep
         while folder not in self._known and folder:
             way.append(folder)
             folder = os.path.dirname(folder)
-        found = self._known.setdefault(folder, dict(self.folders.get(folder, {})))
+        labels = self._known.setdefault(folder, dict(self.folders.get(folder, {})))
         for below in reversed(way):
-            own = self.folders.get(below)
-            found = self._known[below] = found | own if own else found
-        return found
+            further = self.folders.get(below)
+            labels = self._known[below] = labels | further if further else labels
+        return labels
 
     def about(self, runs: Iterable[str]) -> "FolderLabels":
         """Those that say something of some runs.
@@ -98,7 +98,7 @@ class FolderLabels:
             while path not in seen:
                 seen.add(path)
                 path = os.path.dirname(path)
-        return FolderLabels({folder: own for folder, own in self.folders.items() if folder in seen})
+        return FolderLabels({folder: labels for folder, labels in self.folders.items() if folder in seen})
 
 
 NO_LABELS = FolderLabels({})
@@ -119,14 +119,14 @@ def parsed(files: Mapping[str, tuple[str, Found]], taken: Iterable[str]) -> Fold
     wrong: list[str] = []
     folders: dict[str, dict[str, str]] = {}
     for folder in sorted(files):
-        own = folders[storable(folder)] = {}
+        labels = folders[storable(folder)] = {}
         path, file = printable(files[folder][0]), files[folder][1]
         for line, label, text, error in _lines(file):
             where = f"{path}, line {line}" if line else path
             known, before = first.setdefault(label.casefold(), (label, where))
             if error:
                 wrong.append(f"{where}: {error}")
-            elif label in own:
+            elif label in labels:
                 wrong.append(f"{where}: {label!r} stands there twice: leave one of the two")
             elif label.casefold() in columns:
                 wrong.append(
@@ -135,11 +135,11 @@ def parsed(files: Mapping[str, tuple[str, Found]], taken: Iterable[str]) -> Fold
             elif known != label:
                 wrong.append(f"{where}: {label!r} is called {known!r} in {before}: write it one way")
             else:
-                own[label] = text
+                labels[label] = text
     if wrong:
         more = f"\nand {len(wrong) - _SAID} more" if len(wrong) > _SAID else ""
         raise WrongLabels("\n".join(wrong[:_SAID]) + more)
-    return FolderLabels({folder: own for folder, own in folders.items() if own})
+    return FolderLabels({folder: labels for folder, labels in folders.items() if labels})
 
 
 class _Line(NamedTuple):
@@ -151,16 +151,16 @@ class _Line(NamedTuple):
     error: str
 
 
-def _lines(found: Found) -> Iterator[_Line]:
+def _lines(file: Found) -> Iterator[_Line]:
     """The labels of a file in their order; after an error that is not one of a label, nothing more."""
-    if found.unreadable:
-        yield _Line(0, "", "", f"it can't be read: {found.unreadable}")
-    elif len(found.content) > _BYTES:
+    if file.unreadable:
+        yield _Line(0, "", "", f"it can't be read: {file.unreadable}")
+    elif len(file.content) > _BYTES:
         yield _Line(
             0, "", "", f"it has more than {_BYTES // 1024} KiB, so it holds something else than labels; {_FORM}"
         )
     else:
-        yield from _labels(found.content)
+        yield from _labels(file.content)
 
 
 def _labels(content: bytes) -> Iterator[_Line]:

@@ -14,8 +14,8 @@ _RANKS = {0: "最小", 100: "最大"}
 
 @functools.cache
 def _catalog() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = json.loads(CATALOG.read_text("utf-8"))
-    return found
+    catalog: dict[str, dict[str, str]] = json.loads(CATALOG.read_text("utf-8"))
+    return catalog
 
 
 def heading(column: Column, language: str) -> str:

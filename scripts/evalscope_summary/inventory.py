@@ -84,7 +84,9 @@ class Inventory:
         content = json.loads(path.read_bytes())
         content["problems"] = [Problem(*problem) for problem in content["problems"]]
         load(content["own_readers"])
-        content["sources"] = {path: Claimed(tuple(names), found) for path, (names, found) in content["sources"].items()}
+        content["sources"] = {
+            path: Claimed(tuple(names), signature) for path, (names, signature) in content["sources"].items()
+        }
         return cls(**content)
 
 
@@ -188,12 +190,12 @@ class WorkFolder:
     def of(cls, work_dir: str, results_dir: str | Sequence[str], output: str) -> "WorkFolder":
         """The work folder of trees and an output, wherever these really are, whatever they are called."""
         folder, name = os.path.split(output)
-        made = os.path.join(place(folder, work_dir), name)
+        path = os.path.join(place(folder, work_dir), name)
         trees = tuple(
-            TreeFolder(root, own, Path(work_dir) / _digest(place(root, work_dir)))
-            for root, own in several.names(results_dir).items()
+            TreeFolder(root, tree_name, Path(work_dir) / _digest(place(root, work_dir)))
+            for root, tree_name in several.names(results_dir).items()
         )
-        return cls(trees, Path(work_dir) / f"output-{_digest(made)}")
+        return cls(trees, Path(work_dir) / f"output-{_digest(path)}")
 
     @property
     def names(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .jsonfile import TEMPORARY
-from .languages import tell
+from .languages import print_message
 
 _ENDING = ".before"  # of the second name of a table
 _OWN = uuid.uuid4().hex[:8]  # what is in second names of this process
@@ -48,13 +48,13 @@ class Kept:
         gone = [table for table in self.tables if not table.exists() and _second_name(table).exists()]
         for table in gone:
             _second_name(table).rename(table)
-            tell(f"{table} could not be made, and is the one from before")
+            print_message(f"{table} could not be made, and is the one from before")
         self.release()
         return gone
 
     def _restore_at_exit(self) -> None:
         """Where a job's end can't be noted, as the disk is full, Snakemake ends without calling `onerror`."""
-        tell("this start ended before it was done; is there room in .snakemake? Then run again")
+        print_message("this start ended before it was done; is there room in .snakemake? Then run again")
         self.restore()
 
     def remove_remains(self) -> None:

@@ -27,13 +27,13 @@ def prompt_length(characters: int | None, long_above: int, config: str, dataset_
 @functools.lru_cache(10_000)
 def _length_word(last: str, dataset_file: str) -> str | None:
     for words in (last.lower().split("_"), re.split(r"[-_.]", dataset_file.lower())):
-        found = [word for word in words if word in _LENGTHS]
-        if found:
-            return found[-1]
+        lengths = [word for word in words if word in _LENGTHS]
+        if lengths:
+            return lengths[-1]
     return None
 
 
 def pattern_labels(pattern: str, run: str) -> dict[str, str | None]:
     """What a `label_pattern` finds in a run's path; a group that took no part, or matched nothing, has None."""
-    found = patterns.compiled(pattern).search(run)
-    return {name: text or None for name, text in found.groupdict().items()} if found else {}
+    match = patterns.compiled(pattern).search(run)
+    return {name: text or None for name, text in match.groupdict().items()} if match else {}

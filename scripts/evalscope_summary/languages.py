@@ -28,8 +28,8 @@ def language() -> str:
 
 @functools.cache
 def _catalog() -> dict[str, str]:
-    found: dict[str, str] = json.loads(CATALOG.read_text("utf-8"))
-    return found
+    catalog: dict[str, str] = json.loads(CATALOG.read_text("utf-8"))
+    return catalog
 
 
 @functools.cache
@@ -77,7 +77,7 @@ def say(template: str, **values: Any) -> str:
     return _filled(template, values)
 
 
-def tell(message: str) -> None:
+def print_message(message: str) -> None:
     """Say something beside the results, in the language of the locale.
 
     Args:
@@ -108,11 +108,11 @@ def counts(runs: int, skipped: int, problems: int, where: str) -> str:
         problems: rows of `summary_problems`.
         where: its path.
     """
-    found = counted(runs + skipped, "run")
+    total = counted(runs + skipped, "run")
     if not skipped:
-        text = say("{found} found, all in the tables", found=found)
+        text = say("{found} found, all in the tables", found=total)
     else:
-        text = say("{found} found: {runs} in the tables, {skipped} skipped", found=found, runs=runs, skipped=skipped)
+        text = say("{found} found: {runs} in the tables, {skipped} skipped", found=total, runs=runs, skipped=skipped)
     if not problems:
         return text
     return say("{counts}; {problems}, see {where}", counts=text, problems=counted(problems, "problem"), where=where)

@@ -350,8 +350,8 @@ def request_columns(settings: Mapping[str, Any]) -> tuple[Column, ...]:
         settings: `ADDED_SETTINGS`.
     """
     labels = (column for column in label_columns(settings) if column.name != "stream")
-    own = (replace(column, origin=f"the request rows: {_request_formula(column)}") for column in _REQUEST)
-    return (BY_NAME["run"], *labels, *own)
+    measured = (replace(column, origin=f"the request rows: {_request_formula(column)}") for column in _REQUEST)
+    return (BY_NAME["run"], *labels, *measured)
 
 
 def _request_formula(column: Column) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from . import jsonfile
-from .languages import tell
+from .languages import print_message
 
 NAME = "lock"
 """Of the file in each such folder."""
@@ -87,5 +87,5 @@ def _lock(file: IO[str], operation: int, folder: Path) -> bool:
     except BlockingIOError:
         raise
     except OSError as error:  # a file system without locks: two starts at once are the user's care
-        tell(f"{folder} can't be locked ({error.strerror})")
+        print_message(f"{folder} can't be locked ({error.strerror})")
     return True

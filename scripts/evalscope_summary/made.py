@@ -90,11 +90,11 @@ def take_over_dates(settings: Path, tables: Iterable[Path]) -> None:
         settings: the file with the rule's settings.
         tables: that the rule makes, as far as they are there.
     """
-    made = Made.of(settings)
-    dates = {table.name: table.stat().st_mtime_ns for table in tables if made and made.is_still(table)}
-    if made and any(made.tables[name][1] != date for name, date in dates.items()):
-        states = {name: (size, dates.get(name, date), digest) for name, (size, date, digest) in made.tables.items()}
-        _write(settings, made.settings, states, made.runs)
+    noted = Made.of(settings)
+    dates = {table.name: table.stat().st_mtime_ns for table in tables if noted and noted.is_still(table)}
+    if noted and any(noted.tables[name][1] != date for name, date in dates.items()):
+        states = {name: (size, dates.get(name, date), digest) for name, (size, date, digest) in noted.tables.items()}
+        _write(settings, noted.settings, states, noted.runs)
 
 
 def note(settings: Path, tables: Sequence[Path] = (), runs: str = "") -> None:
@@ -113,5 +113,5 @@ def note(settings: Path, tables: Sequence[Path] = (), runs: str = "") -> None:
 
 
 def _write(settings: Path, content: dict[str, Any], tables: dict[str, State], runs: str) -> None:
-    made = {"settings": content, "tables": tables, "runs": runs}
-    jsonfile.write_atomically(_path(settings), json.dumps(made).encode())
+    noted = {"settings": content, "tables": tables, "runs": runs}
+    jsonfile.write_atomically(_path(settings), json.dumps(noted).encode())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import jsonfile
-from .languages import tell
+from .languages import print_message
 from .made import AGAIN, Made, State, digest_of_file, is_still, state_of
 
 _NOT_COMPARED = frozenset({AGAIN, "program"})  # what makes a rule run again, and nothing else of its table
@@ -94,10 +94,10 @@ def say_at_the_end(tables: Sequence[Path], folder: Path) -> None:
 
 def _say(folder: Path) -> None:
     tables = _registered[folder]
-    if found := older(tables, folder):
-        tell(
+    if outdated := older(tables, folder):
+        print_message(
             "older than the tables beside them (made with other settings, or of other rows):"
-            f" {', '.join(map(str, found))}; ask for them by name, and they are made again, or remove them"
+            f" {', '.join(map(str, outdated))}; ask for them by name, and they are made again, or remove them"
         )
 
 
@@ -129,9 +129,9 @@ def _load(folder: Path, table: Path) -> dict[str, Any] | None:
 def _noted_states(folder: Path) -> Iterator[tuple[str, State]]:
     """The tables that others are made of, as they were made last."""
     for path in folder.glob("*.made"):
-        made = Made.of(path)
-        if made:
-            yield from made.tables.items()
+        noted = Made.of(path)
+        if noted:
+            yield from noted.tables.items()
 
 
 def _compared(settings: Mapping[str, Any]) -> dict[str, Any]:

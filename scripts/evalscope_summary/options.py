@@ -109,7 +109,7 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> Parser:
     """The parser of the command line."""
-    made = Parser(
+    arguments = Parser(
         prog="evalscope-summary",
         usage=say("%(prog)s [report | compare] [RESULTS ...] [TABLE ...] [options]"),
         description=say(
@@ -122,7 +122,7 @@ def parser() -> Parser:
             " skipped and --strict asked to say so."
         ),
     )
-    what = made.add_argument_group(say("what to make"))
+    what = arguments.add_argument_group(say("what to make"))
     what.add_argument(
         "results",
         metavar=say("RESULTS"),
@@ -139,7 +139,7 @@ def parser() -> Parser:
             tables=", ".join(known_tables()),
         ),
     )
-    how = made.add_argument_group(say("how"))
+    how = arguments.add_argument_group(say("how"))
     how.add_argument(
         "--config-file", metavar="FILE", help=say("settings, as YAML; config/config.yaml is read without it")
     )
@@ -159,10 +159,10 @@ def parser() -> Parser:
     how.add_argument(
         "--version", action="version", version=f"evalscope-summary {__version__}", help=say("show the version")
     )
-    compared = made.add_argument_group(say("with compare"))
+    compared = arguments.add_argument_group(say("with compare"))
     compared.add_argument("--by", metavar="LABEL", help=say("the label in which the runs differ that are compared"))
     compared.add_argument("--baseline", metavar="VALUE", help=say("its value that all others are compared with"))
-    keys = made.add_argument_group(
+    keys = arguments.add_argument_group(
         say("settings"),
         say(
             "Lists are separated by commas, or the option is repeated; [a, b] is taken as YAML."
@@ -178,7 +178,7 @@ def parser() -> Parser:
             action="append",
             help=_described(rule).replace("%", "%%"),
         )
-    return made
+    return arguments
 
 
 def _keys() -> dict[str, Mapping[str, Any]]:
@@ -224,7 +224,7 @@ def likely(name: str) -> str:
 def _with_truth(arguments: Sequence[str]) -> list[str]:
     """`--strict` and `--no-strict` as `--strict=true` and `--strict=false`, so that nothing behind them is taken but a
     value of theirs (`--strict new`)."""
-    found = {option(key): rule for key, rule in _keys().items() if "boolean" in _types(rule)}
+    switches = {option(key): rule for key, rule in _keys().items() if "boolean" in _types(rule)}
     result: list[str] = []
     left = list(arguments)
     while left:
@@ -232,10 +232,10 @@ def _with_truth(arguments: Sequence[str]) -> list[str]:
         if argument == "--":
             return [*result, argument, *left]
         positive = f"--{argument.removeprefix('--no-')}"
-        if argument in found:
-            own = left and left[0] in found[argument].get("enum", ()) and not os.path.isdir(left[0])
-            argument += f"={left.pop(0) if own else 'true'}"
-        elif argument.startswith("--no-") and positive in found:
+        if argument in switches:
+            is_value = left and left[0] in switches[argument].get("enum", ()) and not os.path.isdir(left[0])
+            argument += f"={left.pop(0) if is_value else 'true'}"
+        elif argument.startswith("--no-") and positive in switches:
             argument = f"{positive}=false"
         result.append(argument)
     return result
@@ -247,12 +247,12 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Any],
     Returns:
         The options, with `command` (one of `COMMANDS`, or empty); the settings that are given by options; the parser.
     """
-    made = parser()
+    known = parser()
     given = list(arguments)
     command = given.pop(0) if given and given[0] in COMMANDS else ""
     here = given.index(SNAKEMAKE) if SNAKEMAKE in given else len(given)
     rest = given[here + 1 :]
-    options = made.parse_intermixed_args(_with_truth(given[:here]))
+    options = known.parse_intermixed_args(_with_truth(given[:here]))
     options.command = command
     options.snakemake = rest[1:] if rest[:1] == ["--"] else rest
     settings: dict[str, Any] = {}
@@ -265,9 +265,9 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Any],
             settings[key] = values[-1]
     if options.by is not None or options.baseline is not None:
         if command != "compare":
-            made.error("--by and --baseline belong to compare")
+            known.error("--by and --baseline belong to compare")
         pair = {"by": options.by, "baseline": options.baseline}
         settings["compare"] = {name: value for name, value in pair.items() if value is not None}
     if options.results is not None:
         settings["results_dir"] = options.results
-    return options, settings, made
+    return options, settings, known

@@ -183,9 +183,9 @@ def unpack(packed: Path, inventory: Inventory, records: Records) -> int:
     count = 0
     with tarfile.open(packed) as archive:
         for entry in archive:
-            found = _RECORD.fullmatch(entry.name)
-            file = archive.extractfile(entry) if found else None
-            if found and file and found[1] in sources:
-                records.put(sources[found[1]], file.read())
+            match = _RECORD.fullmatch(entry.name)
+            file = archive.extractfile(entry) if match else None
+            if match and file and match[1] in sources:
+                records.put(sources[match[1]], file.read())
                 count += 1
     return count

@@ -71,9 +71,9 @@ def _for_re2(pattern: str) -> str:
     """
     in_class = False
 
-    def translated(found: re.Match[str]) -> str:
+    def translated(match: re.Match[str]) -> str:
         nonlocal in_class
-        text = found[0]
+        text = match[0]
         if text[0] == "[":
             if in_class:  # Python knows no classes in classes, as [[:alpha:]]
                 in_class = not text.endswith("]")

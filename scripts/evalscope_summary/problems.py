@@ -78,4 +78,4 @@ def printable(text: str) -> str:
     >>> print(printable("two\nlines \x1b[31m"))
     two\nlines \x1b[31m
     """
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

@@ -98,16 +98,16 @@ def read_source(
         wanted: what to compute from the request rows.
         failure: as for `Reader.read`.
     """
-    found = [
+    by_reader = [
         (name, records) for name in names if (records := reader(name).read(root, path, signature, wanted, failure))
     ]
-    if len(found) > 1:
-        message = f"it can be read as results of {' and of '.join(name for name, _ in found)}; it is left out"
+    if len(by_reader) > 1:
+        message = f"it can be read as results of {' and of '.join(name for name, _ in by_reader)}; it is left out"
         return [_skipped(path, "unknown-format", message)]
-    for name, records in found:
+    for name, records in by_reader:
         for record in records:
             record.common.values.setdefault("tool", name)
-    return [record for _, records in found for record in records]
+    return [record for _, records in by_reader for record in records]
 
 
 def signature_now(root: str, path: str, names: Sequence[str]) -> Signature:
@@ -186,11 +186,11 @@ class Records:
 
     def get(self, inventory: Inventory, source: str) -> list[Record]:
         """The records of a source's runs, as the inventory wants them; it is read if need be."""
-        found = self.find(inventory, source)
-        if isinstance(found, Due):
-            self.read(inventory, [found])
-            found = _records(_unsealed(jsonfile.read_bytes(self.path(source)), source))
-        return found
+        kept = self.find(inventory, source)
+        if isinstance(kept, Due):
+            self.read(inventory, [kept])
+            kept = _records(_unsealed(jsonfile.read_bytes(self.path(source)), source))
+        return kept
 
     def find(self, inventory: Inventory, source: str) -> list[Record] | Due:
         """The records of a source's runs, as the inventory wants them, or what must be read for that."""
@@ -221,13 +221,13 @@ class Records:
 
     def write(self, inventory: Inventory, due: Due, records: list[Record], signature: Signature) -> Signature:
         """Write the records of a source; returns the signature."""
-        made = {
+        content = {
             "readers": inventory.digests(due.claimed),
             "source": json.dumps(due.path),  # for people; the path may be no UTF-8
             "signature": signature,
             "records": [_as_json(record) for record in records],
         }
-        self.put(due.path, _sealed(orjson.dumps(made), due.path))
+        self.put(due.path, _sealed(orjson.dumps(content), due.path))
         return signature
 
     def put(self, source: str, data: bytes) -> None:

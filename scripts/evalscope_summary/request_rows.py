@@ -106,11 +106,11 @@ class RequestRows:
         Returns:
             How many were read, and why a run has no rows, a text each.
         """
-        found = [messages for messages in self.refresh() if messages is not None]
+        refreshed = [messages for messages in self.refresh() if messages is not None]
         self.close()
         number, batches = (int(part) for part in batch.split("-of-"))
         self._remove_others(number - 1, batches, left_out)
-        return len(found), [message for messages in found for message in messages]
+        return len(refreshed), [message for messages in refreshed for message in messages]
 
     @classmethod
     def of_batch(cls, path: Path, batch: str) -> tuple["RequestRows", Inventory, int]:
@@ -306,7 +306,7 @@ _INTERVAL = REQUEST_MEASURES.index("inter_token_latency")
 def _measures(part: Requests, sums: Rows, counts: NDArray[np.int64]) -> Rows:
     start = values_of(part.start)
     with np.errstate(invalid="ignore", divide="ignore"):
-        own = {
+        measures = {
             "start": np.where(start > 0, start, np.inf),
             "latency": values_of(part.latency),
             "ttft": first_token(part),
@@ -317,7 +317,7 @@ def _measures(part: Requests, sums: Rows, counts: NDArray[np.int64]) -> Rows:
             "succeeded": np.asarray(part.succeeded, np.float64),
             "stream": values_of(part.stream),
         }
-    return np.column_stack([own[name] for name in REQUEST_MEASURES])
+    return np.column_stack([measures[name] for name in REQUEST_MEASURES])
 
 
 def _sorted(rows: Rows) -> Rows:

@@ -23,10 +23,10 @@ def moment(text: str, end: bool = False) -> str:
     Raises:
         ValueError: it is no time.
     """
-    found = _MOMENT.fullmatch(text)
-    if not found:
+    match = _MOMENT.fullmatch(text)
+    if not match:
         raise ValueError(text)
-    given = "".join(part for part in found.groups() if part)
+    given = "".join(part for part in match.groups() if part)
     rest = ("99999999235959" if end else "00000000000000")[len(given) :]
     return datetime.strptime(given + rest, "%Y%m%d%H%M%S").strftime("%Y%m%d_%H%M%S")
 
@@ -86,9 +86,9 @@ class Selection:
         if not self._patterns:
             return False
         whole = in_tree(self.tree, path) if self.tree else path
-        if not (found := [own for own, matches in self._patterns.items() if matches(whole)]):
+        if not (matching := [pattern for pattern, matches in self._patterns.items() if matches(whole)]):
             return False
-        self._matched.update(found)
+        self._matched.update(matching)
         self.left_out.add(path)
         return True
 
@@ -101,8 +101,8 @@ class Selection:
         """
         if not any(self._period):
             return False
-        found = place(path)
-        if not found or within(found[0], *self._period):
+        placed = place(path)
+        if not placed or within(placed[0], *self._period):
             return False
         self.left_out.add(path)
         return True

@@ -15,17 +15,17 @@ def signature_of(folder: str, names: Iterable[str]) -> Signature:
         folder: where they lie.
         names: of the files that a source may have.
     """
-    found: Signature = {}
+    signature: Signature = {}
     for name in names:
         path = f"{folder}/{name}"
         try:
             status = os.lstat(path)
         except OSError as error:
             if error.errno not in _ABSENT and _may_hold(folder, name):
-                found[name] = []
+                signature[name] = []
             continue
-        found[name] = _signed(status, path) if not stat.S_ISLNK(status.st_mode) else _signed_target(path)
-    return found
+        signature[name] = _signed(status, path) if not stat.S_ISLNK(status.st_mode) else _signed_target(path)
+    return signature
 
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})

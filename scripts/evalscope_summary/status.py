@@ -104,10 +104,10 @@ def disturbing(problems: Iterable[Problem], settings: Mapping[str, Any], last: S
 
 def by_run(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
     """Run → its problems."""
-    found: dict[str, list[Problem]] = {}
+    grouped: dict[str, list[Problem]] = {}
     for problem in problems:
-        found.setdefault(problem.run, []).append(problem)
-    return found
+        grouped.setdefault(problem.run, []).append(problem)
+    return grouped
 
 
 def compose(

@@ -9,7 +9,7 @@ from typing import Any
 from . import discovery, progress, readers, several
 from .folder_labels import NO_LABELS, FolderLabels, parsed
 from .inventory import TreeFolder
-from .languages import tell
+from .languages import print_message
 from .layouts import taken_names
 from .problems import in_tree, printable
 
@@ -31,15 +31,15 @@ def _walked(
 @cache
 def _say(message: str) -> None:
     """Say something once, however often the Snakefile is parsed."""
-    tell(message)
+    print_message(message)
 
 
-def found(config: Mapping[str, Any], made: Iterable[Path] = ()) -> list[discovery.Tree]:
+def found(config: Mapping[str, Any], tables: Iterable[Path] = ()) -> list[discovery.Tree]:
     """What lies below each results tree of a configuration; says which patterns of `exclude` match nothing.
 
     Args:
         config: where to look, and for what.
-        made: the files that are made of it, which may lie in it.
+        tables: the files that are made of it, which may lie in it.
 
     Raises:
         MissingTree: a results tree is not there.
@@ -48,7 +48,7 @@ def found(config: Mapping[str, Any], made: Iterable[Path] = ()) -> list[discover
     for root in names:
         if not os.path.isdir(root):
             discovery.discover(root)  # says what is wrong, before anything is written
-    own = tuple(os.path.realpath(path) for path in (config["work_dir"], *made))
+    own = tuple(os.path.realpath(path) for path in (config["work_dir"], *tables))
     lists = (own, tuple(config["exclude"]), tuple(config["readers"]))
     more = {key: config[key] for key in ("since", "until", "labels_file")}
     result = [_walked(os.path.realpath(root), *lists, name=name, **more) for root, name in names.items()]
@@ -64,12 +64,12 @@ def _all(config: Mapping[str, Any]) -> str:
 
 
 def check_empty(
-    found: Sequence[discovery.Tree], config: Mapping[str, Any], folders: Sequence[TreeFolder], tables: Sequence[Path]
+    trees: Sequence[discovery.Tree], config: Mapping[str, Any], folders: Sequence[TreeFolder], tables: Sequence[Path]
 ) -> None:
     """A tree without runs is fine if there never was a run in it.
 
     Args:
-        found: of each tree.
+        trees: of each tree.
         config: where it was looked for, and what was left out.
         folders: of the trees' records.
         tables: that may hold their runs.
@@ -77,8 +77,8 @@ def check_empty(
     Raises:
         EmptyTree: there were runs before, and `allow_empty` is not set.
     """
-    none_at_all = not any(tree.sources for tree in found)
-    for tree, folder in zip(found, folders, strict=True):
+    none_at_all = not any(tree.sources for tree in trees)
+    for tree, folder in zip(trees, folders, strict=True):
         if not tree.sources:
             known = folder.has_records() or (none_at_all and any(map(_has_rows, tables)))
             _check_empty(tree, folder.root, known, config)
@@ -104,7 +104,7 @@ def _has_rows(table: Path) -> bool:
         return bool(file.readline() and file.readline())
 
 
-def labels_in(found: Sequence[discovery.Tree], config: Mapping[str, Any]) -> FolderLabels:
+def labels_in(trees: Sequence[discovery.Tree], config: Mapping[str, Any]) -> FolderLabels:
     """What the labels files of trees say; says if there are none although their name is set.
 
     Raises:
@@ -112,8 +112,8 @@ def labels_in(found: Sequence[discovery.Tree], config: Mapping[str, Any]) -> Fol
     """
     name = config["labels_file"]
     files = {
-        in_tree(own, folder): (os.path.join(root, folder, name), file)
-        for (root, own), tree in zip(several.names(config["results_dir"]).items(), found, strict=True)
+        in_tree(tree_name, folder): (os.path.join(root, folder, name), file)
+        for (root, tree_name), tree in zip(several.names(config["results_dir"]).items(), trees, strict=True)
         for folder, file in tree.labels.items()
     }
     if name and not files:

@@ -31,7 +31,7 @@ from .folder_labels import FolderLabels, WrongLabels
 from .inventory import ConflictingUse, Inventory, TreeFolder, WorkFolder, differ, inventories, place
 from .jobs import Jobs, filled
 from .keeping import Kept, forget_unfinished
-from .languages import tell
+from .languages import print_message
 from .layouts import COLUMN_SETTINGS, FORMATS, GROUP_SETTINGS, MERGE_SETTINGS, REQUEST_SETTINGS, TABLES
 from .made import AGAIN, Made, digest_of, note, take_over_dates
 from .problems import in_tree, storable
@@ -116,7 +116,7 @@ class Flow(Jobs):
         missing = [root for root in several.paths(config["results_dir"]) if not os.path.exists(root)]
         if not missing:
             return config
-        tell(f"{missing[0]!r} does not exist; drawn as without runs")
+        print_message(f"{missing[0]!r} does not exist; drawn as without runs")
         self._temporary = TemporaryDirectory()  # removed with this object
         folder = self._temporary.name
         return {**config, "results_dir": folder, "work_dir": os.path.join(folder, "work")}
@@ -229,28 +229,28 @@ class Flow(Jobs):
         check_command()
         progress.choose(self.start.quiet)
         config = self.config
-        found = trees.found(config, (*self.tables(), self.ending.status))
-        trees.check_empty(found, config, self.folder.trees, self._chained())
-        labels = trees.labels_in(found, config)
+        walked = trees.found(config, (*self.tables(), self.ending.status))
+        trees.check_empty(walked, config, self.folder.trees, self._chained())
+        labels = trees.labels_in(walked, config)
         config["labels"] = list(labels.names)
         if not self.start.draws:
             settings.check_labels(config)
         contents: dict[Path, dict[Path, bytes]] = {}
         said: dict[Path, bytes] = {}
         digests = []
-        for folder, tree in zip(self.folder.trees, found, strict=True):
+        for folder, tree in zip(self.folder.trees, walked, strict=True):
             here = inventories(place(folder.root, config["work_dir"]), tree, config, len(self.batches))
             wanted = [inventory.dump() for inventory in here]
             digests += [hashlib.sha256(content).digest() for content in wanted]
-            own = {folder.inventory(batch): data for batch, data in zip(self.batches, wanted, strict=True)}
-            contents[folder.path] = own | folder.left_out(tree)
+            by_path = {folder.inventory(batch): data for batch, data in zip(self.batches, wanted, strict=True)}
+            contents[folder.path] = by_path | folder.left_out(tree)
             said |= self._labels(folder, labels, here)
         with locks.alone(Path(config["work_dir"])):
             self._write(contents, said, digest_of(digests))
         if not self.start.dry and not self.start.draws:
             older.say_at_the_end(self.tables(), self.folder.outputs)
 
-    def _labels(self, tree: TreeFolder, labels: FolderLabels, found: Sequence[Inventory]) -> dict[Path, bytes]:
+    def _labels(self, tree: TreeFolder, labels: FolderLabels, inventories: Sequence[Inventory]) -> dict[Path, bytes]:
         """What the files of labels should hold; none where there is no `labels_file`."""
         if not self.config["labels_file"]:
             return {}
@@ -258,7 +258,7 @@ class Flow(Jobs):
             self.folder.labels(tree, batch): labels.about(
                 in_tree(storable(tree.name), storable(source)) for source in inventory.sources
             ).dump()
-            for batch, inventory in zip(self.batches, found, strict=True)
+            for batch, inventory in zip(self.batches, inventories, strict=True)
         }
 
     def _write(self, contents: Mapping[Path, dict[Path, bytes]], labels: dict[Path, bytes], runs: str) -> None:
@@ -298,7 +298,7 @@ class Flow(Jobs):
     def _check_usable(self, in_use: Sequence[Mapping[Path, bytes]]) -> None:
         """A dry run looks at what another start works with; anything else would make wrong tables of it."""
         if self.start.dry and all(path.exists() for files in in_use for path in files):
-            tell("another run is under way here; using the runs that it found")
+            print_message("another run is under way here; using the runs that it found")
             return
         raise locks.InUse(
             f"another run is under way that uses {next(iter(in_use[0])).parent}, and it found other runs or has other"
@@ -331,16 +331,16 @@ class Flow(Jobs):
 
         It is the same each time until the rule has run, and stays what it was from then on.
         """
-        made = Made.of(self.folder.settings(rule))
-        if not made:
+        noted = Made.of(self.folder.settings(rule))
+        if not noted:
             return {}
-        other = [table for table in self._chained(rule) if not made.is_still(table)]
+        other = [table for table in self._chained(rule) if not noted.is_still(table)]
         for table in other if may_write else ():
-            tell(f"{table} is not the one that was made here (edited, or replaced): it is made again")
-        before = {key: value for key, value in made.settings.items() if key != AGAIN}
-        if other or before != wanted or (rule == "merge" and made.runs != runs):
-            return {AGAIN: hashlib.sha256(made.note + runs.encode()).hexdigest()[:16]}
-        return {AGAIN: made.settings[AGAIN]} if AGAIN in made.settings else {}
+            print_message(f"{table} is not the one that was made here (edited, or replaced): it is made again")
+        before = {key: value for key, value in noted.settings.items() if key != AGAIN}
+        if other or before != wanted or (rule == "merge" and noted.runs != runs):
+            return {AGAIN: hashlib.sha256(noted.note + runs.encode()).hexdigest()[:16]}
+        return {AGAIN: noted.settings[AGAIN]} if AGAIN in noted.settings else {}
 
     def _take_over(self, runs: str) -> None:
         """Where the work folder was deleted, the tables that there are count as made of what was found now; Snakemake

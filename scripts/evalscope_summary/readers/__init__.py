@@ -42,17 +42,17 @@ def load(files: Sequence[str]) -> tuple[Reader, ...]:
     Raises:
         WrongReader: a file is missing, has no `READER`, or one with the name of another.
     """
-    found = {one.name: one for one in READERS}
+    by_name = {one.name: one for one in READERS}
     for file in files:
         name = f"{__name__}.own_{hashlib.sha256(str(Path(file).resolve()).encode()).hexdigest()[:12]}"
         if name not in sys.modules:
             sys.modules[name] = _module(name, file)
-        own: Reader = sys.modules[name].READER
-        if own.name in found:
-            raise WrongReader(f"configuration: 'readers' names {file!r}, but there is a reader {own.name!r} already")
-        found[own.name] = own
-    _known.update(found)
-    return tuple(found.values())
+        loaded: Reader = sys.modules[name].READER
+        if loaded.name in by_name:
+            raise WrongReader(f"configuration: 'readers' names {file!r}, but there is a reader {loaded.name!r} already")
+        by_name[loaded.name] = loaded
+    _known.update(by_name)
+    return tuple(by_name.values())
 
 
 def _module(name: str, file: str) -> ModuleType:

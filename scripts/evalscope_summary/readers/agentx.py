@@ -73,13 +73,13 @@ class AgentX(ResultFiles):
         """Whether it is of a level that failed, or was cancelled."""
         return _is_agentx(content) and content.get("status") in ("failed", "cancelled")
 
-    def record(self, found: Document, wanted: AbstractSet[Wanted]) -> Record:
+    def record(self, document: Document, wanted: AbstractSet[Wanted]) -> Record:
         """See `result_files.ResultFiles`."""
-        content, metrics = found.content, found.content["metrics"]
+        content, metrics = document.content, document.content["metrics"]
         checked = Checked(formats.AGENTX)
-        record = Record(found.run)
+        record = Record(document.run)
         common, reported = record.common.values, record.reported.values
-        common |= {"tool": aiperf.READER.name} | _labels(found, checked) | summary.counts(metrics, checked)
+        common |= {"tool": aiperf.READER.name} | _labels(document, checked) | summary.counts(metrics, checked)
         reported |= summary.metrics(metrics, checked, common)
         record.arguments = _arguments(content)
         versions = {
@@ -92,18 +92,18 @@ class AgentX(ResultFiles):
             message = f"it has a format that is not known ({SCHEMA} is); it is read as far as its keys are"
             record.note("warning", "unknown-format", checked.file, message)
         if "filled" in wanted:
-            record.derived["filled"] = aiperf.filled(record, _rows_path(found), *_rows_of(content))
+            record.derived["filled"] = aiperf.filled(record, _rows_path(document), *_rows_of(content))
         finish(record, checked)
         return record
 
-    def rows_of(self, found: Document) -> Iterator[Requests] | None:
+    def rows_of(self, document: Document) -> Iterator[Requests] | None:
         """AIPerf's, without the warm-up."""
-        rows = _rows_path(found)
+        rows = _rows_path(document)
         if rows is None:
             return None
         from .aiperf.rows import read  # imports numpy
 
-        return (part.requests for part in read(rows, *_rows_of(found.content)))
+        return (part.requests for part in read(rows, *_rows_of(document.content)))
 
     def place(self, run: str) -> tuple[str | None, str] | None:
         """As the folders say it."""
@@ -114,11 +114,11 @@ class AgentX(ResultFiles):
 
     def origins(self) -> Mapping[str, str]:
         """AIPerf's metrics, and labels of its own."""
-        own = {
+        differing = {
             column: text for column, text in summary.origins().items() if column in summary.METRICS or "p_" in column
         }
         return (
-            {column: text.replace("`", "`metrics.", 1) for column, text in own.items()}
+            {column: text.replace("`", "`metrics.", 1) for column, text in differing.items()}
             | origins_of(LABELS)
             | {
                 "timestamp": "the folder that evalscope names by the time",
@@ -142,8 +142,8 @@ def _is_agentx(content: Mapping[str, Any]) -> bool:
     return value_at(content, "scenario.name") == "agentx" and isinstance(content.get("metrics"), dict)
 
 
-def _rows_path(found: Document) -> str | None:
-    path = f"{found.folder}/{ROWS}"
+def _rows_path(document: Document) -> str | None:
+    path = f"{document.folder}/{ROWS}"
     return path if os.path.isfile(path) else None
 
 
@@ -165,9 +165,9 @@ def _place(run: str) -> labels.Place:
     return labels.place("/".join(folders), None)
 
 
-def _labels(found: Document, checked: Checked) -> Values:
-    content = found.content
-    where = _place(found.run)
+def _labels(document: Document, checked: Checked) -> Values:
+    content = document.content
+    where = _place(document.run)
     model = checked.text("model", _option(content, "--model"))
     folder = where.name_folder if where.name_folder != (model or "").rpartition("/")[2] else None
     variant = value_at(content, "scenario.variant")

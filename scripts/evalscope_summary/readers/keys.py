@@ -76,14 +76,14 @@ def taken(checked: Checked, content: Mapping[str, Any], keys: Keys) -> Values:
 
 
 def _cell(checked: Checked, column: str, key: Key, value: Any) -> Any:
-    made = BY_NAME[column]
-    if made.type == "text":
+    target = BY_NAME[column]
+    if target.type == "text":
         return checked.text(key.path, value)
-    if made.type == "integer":
+    if target.type == "integer":
         return checked.count(key.path, value)
-    if made.type == "boolean":
+    if target.type == "boolean":
         return value if isinstance(value, bool) else None
-    if value != value or (made.unit == "s" and value == 0 and value is not False):
+    if value != value or (target.unit == "s" and value == 0 and value is not False):
         return None
     return checked.number(key.path, value, key.divisor)
 

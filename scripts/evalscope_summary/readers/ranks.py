@@ -52,13 +52,13 @@ def filled(rows: Mapping[str, Iterable[Any]], reported: Values) -> Values:
         rows: metric of `columns.PERCENTILE_METRICS` → the values of all requests that succeeded, in the column's unit.
         reported: the cells that the file has.
     """
-    found: Values = {}
+    cells: Values = {}
     for metric, members in itertools.groupby(sorted(FILLED, key=lambda pair: pair[1]), key=lambda pair: pair[1]):
         missing = [(percent, column) for percent, _ in members if (column := _column(percent, metric)) not in reported]
         ordered = sorted(usable(rows.get(metric, ()))) if missing else []
         if ordered:
-            found |= {column: linear(ordered, percent) for percent, column in missing}
-    return found
+            cells |= {column: linear(ordered, percent) for percent, column in missing}
+    return cells
 
 
 def _column(percent: int, metric: str) -> str:

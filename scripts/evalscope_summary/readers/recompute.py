@@ -125,17 +125,17 @@ class Recomputation:
             values_of(numbers)[succeeded]
             for numbers in (requests.latency, requests.input_tokens, requests.output_tokens)
         )
-        own = token_latency(requests)
+        per_token = token_latency(requests)
         for metric, values in {
             "ttft": first_token(requests),
             "itl": intervals,
-            "tpot": own,
+            "tpot": per_token,
             "latency": latency,
             "output": divide(completion, latency),
             "total": divide(prompt + completion, latency),
             "input_tokens": prompt,
             "output_tokens": completion,
-            "decode": divide(np.ones_like(own), own),
+            "decode": divide(np.ones_like(per_token), per_token),
             "input": divide(prompt, latency),
         }.items():
             self.values[metric].add(values)
@@ -147,7 +147,7 @@ class Recomputation:
             applies: whether the run can have values in a column.
         """
         values, seconds = self.values, self.duration.seconds
-        found: dict[str, float | None] = {"time_taken": seconds}
+        cells: dict[str, float | None] = {"time_taken": seconds}
         if self.succeeded:
             tokens_in, tokens_out = values["input_tokens"], values["output_tokens"]
             sums = {
@@ -157,8 +157,8 @@ class Recomputation:
                 "input_throughput": tokens_in.total if tokens_in.count else None,
             }
             if seconds:
-                found |= {column: amount / seconds for column, amount in sums.items() if amount is not None}
-            found |= {column: values[metric].mean for column, metric in _MEANS.items()}
+                cells |= {column: amount / seconds for column, amount in sums.items() if amount is not None}
+            cells |= {column: values[metric].mean for column, metric in _MEANS.items()}
             for (percent, metric), column in PERCENTILE_COLUMNS.items():
-                found[column] = percentile(values[metric], percent)
-        return {c: n for c, n in found.items() if n is not None and math.isfinite(n) and applies(c)}
+                cells[column] = percentile(values[metric], percent)
+        return {c: n for c, n in cells.items() if n is not None and math.isfinite(n) and applies(c)}

@@ -97,11 +97,11 @@ class ResultFiles(Reader):
         return False
 
     @abstractmethod
-    def record(self, found: Document, wanted: AbstractSet[Wanted]) -> Record:
+    def record(self, document: Document, wanted: AbstractSet[Wanted]) -> Record:
         """The record of a run.
 
         Args:
-            found: of the run.
+            document: of the run.
             wanted: whether to fill in cells from the request rows; not where computing it ended the process before.
                 What is `recomputed` from them is not for the reader to do: see `rows`.
         """
@@ -118,9 +118,9 @@ class ResultFiles(Reader):
         """
         return None
 
-    def rows_of(self, found: Document) -> Iterator[Requests] | None:
+    def rows_of(self, document: Document) -> Iterator[Requests] | None:
         """As `rows`, for a tool that keeps them in a file of their own."""
-        return self.rows(found.content)
+        return self.rows(document.content)
 
     def requests(self, root: str, path: str, present: Collection[str]) -> Iterator[tuple[str, Iterator[Requests]]]:
         """See `base.Reader`."""
@@ -132,12 +132,12 @@ class ResultFiles(Reader):
             return  # its runs are in no table either
         if not self.marks.search(data[:BEGINNING]):
             return
-        for found in self.documents(path, data):
-            if isinstance(found, Document):
+        for document in self.documents(path, data):
+            if isinstance(document, Document):
                 with suppress(NoRequests):
-                    rows = self.rows_of(found._replace(folder=f"{root}/{self.folder(path)}"))
+                    rows = self.rows_of(document._replace(folder=f"{root}/{self.folder(path)}"))
                     if rows is not None:
-                        yield found.run, rows
+                        yield document.run, rows
 
     def documents(self, path: str, data: bytes) -> Iterator[Document | Record]:
         """The runs in a file, and the records of those that can't be read; nothing if there are none of this tool.
@@ -169,7 +169,7 @@ class ResultFiles(Reader):
             data: its bytes.
             error: why it is not one object.
         """
-        found: list[Document | Record] = []
+        documents: list[Document | Record] = []
         damaged = False
         for index, line in enumerate(filter(bytes.strip, data.split(b"\n"))):
             run = f"{path}#{index}"
@@ -177,12 +177,12 @@ class ResultFiles(Reader):
                 content = _parsed(line)
             except ValueError:
                 damaged = True
-                found.append(self.unreadable(path, "it is cut off, or damaged", run))
+                documents.append(self.unreadable(path, "it is cut off, or damaged", run))
                 continue
             if isinstance(content, dict):
-                found += self.found(run, path, content, line)
-        if any(isinstance(one, Document) for one in found):
-            yield from found
+                documents += self.found(run, path, content, line)
+        if any(isinstance(one, Document) for one in documents):
+            yield from documents
         elif damaged:
             yield self.unreadable(path, str(error))
 
@@ -210,13 +210,13 @@ class ResultFiles(Reader):
             if jsonfile.is_denied(error):
                 record.denied.append(os.path.basename(path))
             return [record]
-        found = list(self.documents(path, data))
-        if not found and is_own:
+        documents = list(self.documents(path, data))
+        if not documents and is_own:
             return [self.unreadable(path, "it holds no results of a run", code="unknown-format")]
         asked: AbstractSet[Wanted] = frozenset() if failure else wanted
         folder = f"{root}/{self.folder(path)}"
         records = [
-            one if isinstance(one, Record) else self._record(one._replace(folder=folder), asked) for one in found
+            one if isinstance(one, Record) else self._record(one._replace(folder=folder), asked) for one in documents
         ]
         if failure:
             for record in records:
@@ -227,30 +227,30 @@ class ResultFiles(Reader):
                     record.derived.setdefault(part, Part())
         return records
 
-    def _record(self, found: Document, wanted: AbstractSet[Wanted]) -> Record:
-        record = self.record(found, wanted - {"recomputed"})
+    def _record(self, document: Document, wanted: AbstractSet[Wanted]) -> Record:
+        record = self.record(document, wanted - {"recomputed"})
         if "recomputed" in wanted:
-            record.derived["recomputed"] = self._recomputed(record, found)
-        record.fingerprint = hashlib.sha256(found.data.strip()).hexdigest()
-        record.common.values["run"] = storable(found.run)
+            record.derived["recomputed"] = self._recomputed(record, document)
+        record.fingerprint = hashlib.sha256(document.data.strip()).hexdigest()
+        record.common.values["run"] = storable(document.run)
         return record
 
-    def _recomputed(self, record: Record, found: Document) -> Part:
+    def _recomputed(self, record: Record, document: Document) -> Part:
         """All performance cells by one definition for all tools."""
         from .recompute import Recomputation  # imports numpy
 
-        file = os.path.basename(found.path)
+        file = os.path.basename(document.path)
         part = Part()
         try:
-            rows = self.rows_of(found)
+            rows = self.rows_of(document)
             if rows is None:
                 raise NoRequests(f"it has no request rows ({self.rows_file})")
-            with closing(Recomputation()) as made:
+            with closing(Recomputation()) as recomputation:
                 for some in rows:
-                    made.add(some)
-                part.values = dict(made.cells(lambda column: self.applies(found.content, column)))
-                if made.unusable:
-                    counts = ", ".join(f"{number} of {name}" for name, number in sorted(made.unusable.items()))
+                    recomputation.add(some)
+                part.values = dict(recomputation.cells(lambda column: self.applies(document.content, column)))
+                if recomputation.unusable:
+                    counts = ", ".join(f"{number} of {name}" for name, number in sorted(recomputation.unusable.items()))
                     message = f"request rows hold values that are none (negative, infinite, texts), left out: {counts}"
                     part.problems.append(record.problem("warning", "value-out-of-range", file, message))
         except NoRequests as error:

@@ -114,16 +114,16 @@ class Sglang(ResultFiles):
         """An embedding generates nothing."""
         return not ("embedding" in str(content.get("backend")) and BY_NAME[column].generation)
 
-    def record(self, found: Document, wanted: AbstractSet[Wanted]) -> Record:
+    def record(self, document: Document, wanted: AbstractSet[Wanted]) -> Record:
         """See `result_files.ResultFiles`."""
-        content = found.content
-        checked = Checked(found.path.rpartition("/")[2])
-        record = Record(found.run)
+        content = document.content
+        checked = Checked(document.path.rpartition("/")[2])
+        record = Record(document.run)
         common, reported = record.common.values, record.reported.values
-        common |= {"stream": True} | _labels(found, checked, self.chosen_name(found.path))
+        common |= {"stream": True} | _labels(document, checked, self.chosen_name(document.path))
         common |= taken(checked, content, COUNTS)
-        if own := _MADE_UP.fullmatch(checked.file):
-            common["number"] = int(own[1])
+        if made_up := _MADE_UP.fullmatch(checked.file):
+            common["number"] = int(made_up[1])
         errors = content.get("errors")
         if isinstance(errors, list) and len(errors) >= common.get("succeeded", 0):
             common |= {"number": len(errors), "failed": len(errors) - common.get("succeeded", 0)}
@@ -186,27 +186,27 @@ def requested_tokens(content: Mapping[str, Any]) -> bool:
     many as asked for, and less time is between two of them than between two chunks."""
     checked = Checked("")
     counted = (checked.number(key, content.get(key)) for key in ("total_output_tokens", RETOKENIZED, "completed"))
-    total, own, completed = counted
-    if not total or own is None or completed is None:
+    total, generated, completed = counted
+    if not total or generated is None or completed is None:
         return False
-    if own and _ENOUGH <= own / total <= 1 / _ENOUGH:
+    if generated and _ENOUGH <= generated / total <= 1 / _ENOUGH:
         return False
     tpot, itl = content.get("mean_tpot_ms"), content.get("mean_itl_ms")
     asked = content.get("random_output_len")
     exactly = type(asked) is int and total == completed * asked and content.get("random_range_ratio") == 1
     shorter = type(tpot) is float and type(itl) is float and 0 < tpot < itl
-    return bool(own < _ENOUGH * total or (exactly and shorter))
+    return bool(generated < _ENOUGH * total or (exactly and shorter))
 
 
-def _labels(found: Document, checked: Checked, chosen: str | None) -> Values:
+def _labels(document: Document, checked: Checked, chosen: str | None) -> Values:
     """The labels; `chosen` is what somebody called the file."""
-    content = found.content
+    content = document.content
     rate = content.get("request_rate")
     unlimited = rate == TRACE or (isinstance(rate, float) and math.isinf(rate))
     labels = taken(checked, content | {"request_rate": None} if unlimited else content, LABELS)
     if chosen:
         labels.setdefault("name", chosen)
-    config = config_of(found.path, labels.get("name"), labels.get("model"), "sglang")
+    config = config_of(document.path, labels.get("name"), labels.get("model"), "sglang")
     if config:
         labels["config"] = config
     is_random = str(content.get("dataset_name")).startswith("random")
@@ -231,8 +231,8 @@ def _low(high: int | None, ratio: float | None) -> int | None:
 
 
 def _array(content: Mapping[str, Any], key: str) -> list[Any]:
-    found = value_at(content, key)
-    return found if isinstance(found, list) else []
+    column = value_at(content, key)
+    return column if isinstance(column, list) else []
 
 
 def _succeeded(content: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -248,30 +248,30 @@ def _succeeded(content: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 def _requests(content: Mapping[str, Any], errors: list[Any]) -> Requests:
     """The requests. How long they took is the time to the first token and all intervals after it."""
-    made = Requests()
+    requests = Requests()
     count = len(errors)
     failed = [bool(error) for error in errors]
 
     def values(key: str) -> list[Any]:
-        found = [*_array(content, key)[:count]]
-        found += [None] * (count - len(found))
-        return [None if bad else value for value, bad in zip(found, failed, strict=True)]
+        column = [*_array(content, key)[:count]]
+        column += [None] * (count - len(column))
+        return [None if bad else value for value, bad in zip(column, failed, strict=True)]
 
-    made.succeeded = array("b", [not one for one in failed])
-    made.stream = array("d", [1.0]) * count
-    made.start = array("d", [math.nan]) * count
-    made.end = array("d", [math.nan]) * count
-    put(made, "ttft", "ttfts", values("ttfts"))
-    put(made, "input_tokens", "input_lens", values("input_lens"))
+    requests.succeeded = array("b", [not one for one in failed])
+    requests.stream = array("d", [1.0]) * count
+    requests.start = array("d", [math.nan]) * count
+    requests.end = array("d", [math.nan]) * count
+    put(requests, "ttft", "ttfts", values("ttfts"))
+    put(requests, "input_tokens", "input_lens", values("input_lens"))
     tokens = [None] * count if requested_tokens(content) else values("output_lens")
-    put(made, "output_tokens", "output_lens", tokens)
-    intervals = [own if isinstance(own, list) else [] for own in values("itls")]
-    put(made, "intervals", "itls", [*itertools.chain.from_iterable(intervals)])
-    made.interval_counts = array("q", map(len, intervals))
-    given = iter(made.intervals)
-    lengths = zip(made.ttft, made.interval_counts, strict=True)
-    made.latency = array("d", (ttft + sum(itertools.islice(given, number)) for ttft, number in lengths))
-    return made
+    put(requests, "output_tokens", "output_lens", tokens)
+    intervals = [times if isinstance(times, list) else [] for times in values("itls")]
+    put(requests, "intervals", "itls", [*itertools.chain.from_iterable(intervals)])
+    requests.interval_counts = array("q", map(len, intervals))
+    given = iter(requests.intervals)
+    lengths = zip(requests.ttft, requests.interval_counts, strict=True)
+    requests.latency = array("d", (ttft + sum(itertools.islice(given, number)) for ttft, number in lengths))
+    return requests
 
 
 READER = Sglang()

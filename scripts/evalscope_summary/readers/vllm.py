@@ -135,14 +135,14 @@ class Vllm(ResultFiles):
         """All but the format of PyTorch's benchmarks, which has the same again."""
         return not name.endswith(".pytorch.json")
 
-    def record(self, found: Document, wanted: AbstractSet[Wanted]) -> Record:
+    def record(self, document: Document, wanted: AbstractSet[Wanted]) -> Record:
         """See `result_files.ResultFiles`."""
-        content = found.content
-        checked = Checked(found.path.rpartition("/")[2])
-        record = Record(found.run)
+        content = document.content
+        checked = Checked(document.path.rpartition("/")[2])
+        record = Record(document.run)
         common, reported = record.common.values, record.reported.values
         input_only = _is_input_only(content)
-        common |= _labels(found, checked, self.chosen_name(found.path))
+        common |= _labels(document, checked, self.chosen_name(document.path))
         common |= taken(checked, content, COUNTS)
         if "failed" not in common and (failed := _failed(content, common)) is not None:
             common["failed"] = failed
@@ -201,28 +201,28 @@ class Vllm(ResultFiles):
         )
 
 
-def _labels(found: Document, checked: Checked, chosen: str | None) -> Values:
+def _labels(document: Document, checked: Checked, chosen: str | None) -> Values:
     """The labels; `chosen` is what somebody called the file."""
-    content = found.content
+    content = document.content
     rate = content.get("request_rate")
     labels = taken(checked, content if rate != "inf" else content | {"request_rate": None}, LABELS)
     if chosen:
         labels.setdefault("name", chosen)
-    config = config_of(found.path, labels.get("name"), labels.get("model"))
+    config = config_of(document.path, labels.get("name"), labels.get("model"))
     start = _start(content)
     return labels | ({"config": config} if config else {}) | ({"timestamp": start} if start else {})
 
 
 def _start(content: Mapping[str, Any]) -> str | None:
     """When the test began: the file has the time, to a second, when it was over."""
-    found = _DATE.fullmatch(content["date"])
+    match = _DATE.fullmatch(content["date"])
     duration = content["duration"]
-    if not found or isinstance(duration, bool) or not isinstance(duration, int | float) or not 0 <= duration < 1e8:
+    if not match or isinstance(duration, bool) or not isinstance(duration, int | float) or not 0 <= duration < 1e8:
         return None
     import datetime  # not needed to find runs
 
     try:
-        end = datetime.datetime(*map(int, found.groups()))  # type: ignore[arg-type]
+        end = datetime.datetime(*map(int, match.groups()))  # type: ignore[arg-type]
         return f"{end - datetime.timedelta(seconds=duration):%Y%m%d_%H%M%S}"
     except (ValueError, OverflowError):
         return None
@@ -241,8 +241,8 @@ def _percentiles(content: Mapping[str, Any], checked: Checked) -> Values:
     for key in content:
         if key.startswith("median_"):
             metric, percent = _METRIC.get(key[7:-3]), 50
-        elif found := _PERCENTILE.fullmatch(key):
-            metric, percent = _METRIC[found[2]], int(found[1])
+        elif match := _PERCENTILE.fullmatch(key):
+            metric, percent = _METRIC[match[2]], int(match[1])
         else:
             continue
         column = PERCENTILE_COLUMNS.get((percent, metric or ""))
@@ -283,38 +283,39 @@ def _is_input_only(content: Mapping[str, Any]) -> bool:
 
 def _requests(content: Mapping[str, Any], errors: list[Any]) -> Requests:
     """The requests; of one that failed only its start counts."""
-    made = Requests()
+    requests = Requests()
     count = len(errors)
     failed = [bool(error) for error in errors]
-    made.succeeded = array("b", [not one for one in failed])
-    made.stream = array("d", [1.0]) * count
+    requests.succeeded = array("b", [not one for one in failed])
+    requests.stream = array("d", [1.0]) * count
 
     def values(key: str) -> list[Any]:
-        found = _array(content, key)
-        found = [*found[:count], *[None] * (count - len(found))]
-        return [None if bad else value for value, bad in zip(found, failed, strict=True)] if any(failed) else found
+        column = _array(content, key)
+        column = [*column[:count], *[None] * (count - len(column))]
+        return [None if bad else value for value, bad in zip(column, failed, strict=True)] if any(failed) else column
 
-    put(made, "start", "start_times", [*_array(content, "start_times"), *[None] * count][:count])
-    put(made, "ttft", "ttfts", values("ttfts"))
-    put(made, "input_tokens", "input_lens", values("input_lens"))
-    put(made, "output_tokens", "output_lens", values("output_lens"))
-    intervals = [own if isinstance(own, list) else [] for own in (each or [] for each in values("itls"))]
-    put(made, "intervals", "itls", [*itertools.chain.from_iterable(intervals)])
-    made.interval_counts = array("q", map(len, intervals))
+    put(requests, "start", "start_times", [*_array(content, "start_times"), *[None] * count][:count])
+    put(requests, "ttft", "ttfts", values("ttfts"))
+    put(requests, "input_tokens", "input_lens", values("input_lens"))
+    put(requests, "output_tokens", "output_lens", values("output_lens"))
+    intervals = [times if isinstance(times, list) else [] for times in (each or [] for each in values("itls"))]
+    put(requests, "intervals", "itls", [*itertools.chain.from_iterable(intervals)])
+    requests.interval_counts = array("q", map(len, intervals))
     if "latencies" in content:
-        put(made, "latency", "latencies", values("latencies"))
+        put(requests, "latency", "latencies", values("latencies"))
     else:  # up to the last chunk with a token, as later releases
-        given = iter(made.intervals)
-        made.latency = array(
-            "d", (t + sum(itertools.islice(given, n)) for t, n in zip(made.ttft, made.interval_counts, strict=True))
+        given = iter(requests.intervals)
+        requests.latency = array(
+            "d",
+            (t + sum(itertools.islice(given, n)) for t, n in zip(requests.ttft, requests.interval_counts, strict=True)),
         )
-    made.end = array("d", map(operator.add, made.start, made.latency))
-    return made
+    requests.end = array("d", map(operator.add, requests.start, requests.latency))
+    return requests
 
 
 def _array(content: Mapping[str, Any], key: str) -> list[Any]:
-    found = content.get(key)
-    return found if isinstance(found, list) else []
+    column = content.get(key)
+    return column if isinstance(column, list) else []
 
 
 def _succeeded(content: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:

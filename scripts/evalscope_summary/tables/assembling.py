@@ -45,8 +45,8 @@ def assemble(record: Record, settings: Mapping[str, Any], folders: FolderLabels 
         run = row["run"] = in_tree(tree, run)
     row |= folders.of(run)
     if settings["label_pattern"]:
-        found = labels.pattern_labels(settings["label_pattern"], run)
-        row.update((name, text) for name, text in found.items() if text is not None or name not in row)
+        matched = labels.pattern_labels(settings["label_pattern"], run)
+        row.update((name, text) for name, text in matched.items() if text is not None or name not in row)
     return row
 
 
@@ -62,7 +62,7 @@ def _parts(record: Record, settings: Mapping[str, Any]) -> Iterator[Part]:
         yield record.derived["recomputed"]
 
 
-class Entry(NamedTuple):
+class AssembledRun(NamedTuple):
     """A run in `summary_raw`, on its way there.
 
     Attributes:
@@ -83,31 +83,31 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Merged:
+class Assembled:
     """What records say together.
 
     Attributes:
-        entries: of the runs that are in the table.
+        runs: those that are in the table.
         problems: of the runs, in no order.
     """
 
-    entries: list[Entry]
+    runs: list[AssembledRun]
     problems: list[Problem]
 
     @property
     def rows(self) -> list[Any]:
         """The rows of the table, as the caller wanted them."""
-        return [entry.cells for entry in self.entries]
+        return [run.cells for run in self.runs]
 
 
-def entries(
+def assemble_all(
     records: Iterable[Record],
     settings: Mapping[str, Any],
     cells: Callable[[Row], Any] = lambda row: row,
     folders: FolderLabels = NO_LABELS,
     tree: str = "",
     kept: Mapping[str, Values] = _NONE,
-) -> Merged:
+) -> Assembled:
     """Assemble the rows of some runs, in the order of the records.
 
     Args:
@@ -119,7 +119,7 @@ def entries(
         kept: run, as its tree calls it → its cells of the columns that `slo` adds.
     """
     names = (*label_names(settings), "timestamp", "run", AT_LEAST, BELOW)
-    made: list[Entry] = []
+    assembled: list[AssembledRun] = []
     problems: list[Problem] = []
     period = (settings["since"], settings["until"])  # of evalscope's runs, whose paths say it, none other is read
     present: dict[tuple[str, ...], frozenset[str]] = {}  # most runs have the same columns
@@ -133,12 +133,14 @@ def entries(
             problems += part.problems
         row = assemble(record, settings, folders, tree)
         row |= kept.get(record.common.values.get("run", ""), _NONE)
-        own = tuple(row)
-        if own not in present:
-            present[own] = frozenset(own)
+        columns = tuple(row)
+        if columns not in present:
+            present[columns] = frozenset(columns)
         known = {name: row.get(name) for name in names}
-        made.append(Entry(known, present[own], cells(row), record.fingerprint, record.arguments, _place(known)))
-    return Merged(made, of_tree(problems, tree))
+        assembled.append(
+            AssembledRun(known, present[columns], cells(row), record.fingerprint, record.arguments, _place(known))
+        )
+    return Assembled(assembled, of_tree(problems, tree))
 
 
 def of_tree(problems: Iterable[Problem], tree: str) -> list[Problem]:
@@ -156,20 +158,20 @@ def cells_in(columns: Sequence[Column]) -> Callable[[Row], tuple[Any, ...]]:
     return lambda row: tuple(map(row.get, names))
 
 
-def merge(parts: Iterable[Merged]) -> Merged:
+def merge(parts: Iterable[Assembled]) -> Assembled:
     """Bring the parts of a tree together, in the order of the table, and tell runs that are copies of another one."""
-    found = list(parts)
-    problems = [problem for part in found for problem in part.problems]
-    made = [entry for part in found for entry in part.entries]
-    made.sort(key=attrgetter("place"))
+    batches = list(parts)
+    problems = [problem for part in batches for problem in part.problems]
+    assembled = [run for part in batches for run in part.runs]
+    assembled.sort(key=attrgetter("place"))
     first: dict[str, str] = {}
-    for entry in made:
-        run = entry.labels["run"] or ""
-        original = first.setdefault(entry.fingerprint, run)
-        if original != run:
+    for run in assembled:
+        path = run.labels["run"] or ""
+        original = first.setdefault(run.fingerprint, path)
+        if original != path:
             message = f"its files are the same bytes as those of {original!r}: one may be a copy"
-            problems.append(Problem("warning", "duplicate-run", run, "", message))
-    return Merged(made, problems)
+            problems.append(Problem("warning", "duplicate-run", path, "", message))
+    return Assembled(assembled, problems)
 
 
 def sort_problems(problems: Iterable[Problem]) -> list[Problem]:

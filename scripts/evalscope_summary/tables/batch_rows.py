@@ -16,7 +16,7 @@ import orjson
 from ..inventory import Inventory, source_hash
 from ..layouts import MERGE_SETTINGS
 from ..problems import Problem
-from .assembling import Entry, Merged, of_tree
+from .assembling import Assembled, AssembledRun, of_tree
 
 _CHECKSUM, _NAME, _LENGTH = 8, 64, 8  # digits at the beginning of a file
 
@@ -30,8 +30,8 @@ def name_of(inventory: bytes, settings: Mapping[str, Any], *more: bytes) -> byte
         more: what else rows depend on: what labels files say about the runs, the name of the tree,
             what rule `slo` found in the batch.
     """
-    own = {key: settings[key] for key in (*MERGE_SETTINGS, "columns", "program")}
-    digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode())
+    relevant = {key: settings[key] for key in (*MERGE_SETTINGS, "columns", "program")}
+    digest = hashlib.sha256(json.dumps(relevant, sort_keys=True).encode())
     for content in (inventory, *more):
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest().encode()
@@ -54,13 +54,13 @@ class BatchRows:
         folders: those of its records, below the folder of all.
     """
 
-    merged: Merged
+    merged: Assembled
     sources: int
     runs: bytes
     folders: list[str]
 
     @classmethod
-    def of(cls, merged: Merged, inventory: Inventory, as_read: bytes, tree: str = "") -> "BatchRows":
+    def of(cls, merged: Assembled, inventory: Inventory, as_read: bytes, tree: str = "") -> "BatchRows":
         """Rows that were just made.
 
         Args:
@@ -71,27 +71,27 @@ class BatchRows:
         """
         folders = sorted({source_hash(source)[:2] for source in inventory.sources})
         problems = [*merged.problems, *of_tree(inventory.problems, tree)]
-        ordered = Merged(sorted(merged.entries, key=attrgetter("place")), problems)
+        ordered = Assembled(sorted(merged.runs, key=attrgetter("place")), problems)
         return cls(ordered, len(inventory.sources), hashlib.sha256(as_read).digest(), folders)
 
     def dump(self, name: bytes) -> bytes:
         """What `load` reads: a checksum, the name, JSON with a column for each thing, and the lines."""
-        entries = self.merged.entries
-        names = list(entries[0].labels) if entries else []
+        assembled = self.merged.runs
+        names = list(assembled[0].labels) if assembled else []
         content = {
             "sources": self.sources,
             "runs": self.runs.hex(),
             "folders": self.folders,
             "problems": [tuple(problem) for problem in self.merged.problems],
-            "labels": {name: _coded([entry.labels[name] for entry in entries]) for name in names},
-            "present": _coded([entry.present for entry in entries], frozenset, sorted),
-            "lengths": [len(entry.cells) for entry in entries],
-            "fingerprints": [entry.fingerprint for entry in entries],
-            "arguments": _coded([entry.arguments for entry in entries], lambda own: tuple(sorted(own.items()))),
-            "places": [entry.place.decode("utf-8") for entry in entries],
+            "labels": {name: _coded([run.labels[name] for run in assembled]) for name in names},
+            "present": _coded([run.present for run in assembled], frozenset, sorted),
+            "lengths": [len(run.cells) for run in assembled],
+            "fingerprints": [run.fingerprint for run in assembled],
+            "arguments": _coded([run.arguments for run in assembled], lambda digests: tuple(sorted(digests.items()))),
+            "places": [run.place.decode("utf-8") for run in assembled],
         }
         head = orjson.dumps(content)
-        rest = b"".join([name, b"%0*x" % (_LENGTH, len(head)), head, *(entry.cells for entry in entries)])
+        rest = b"".join([name, b"%0*x" % (_LENGTH, len(head)), head, *(run.cells for run in assembled)])
         return b"%0*x" % (_CHECKSUM, zlib.crc32(rest)) + rest
 
     @classmethod
@@ -111,9 +111,9 @@ class BatchRows:
         content = orjson.loads(memoryview(data)[begin : begin + head])
         ends = list(itertools.accumulate(content["lengths"], initial=begin + head))
         labels = {label: _decoded(coded) for label, coded in content["labels"].items()}
-        entries = map(
-            Entry,
-            (dict(zip(labels, own, strict=True)) for own in zip(*labels.values(), strict=True)),
+        assembled = map(
+            AssembledRun,
+            (dict(zip(labels, cells, strict=True)) for cells in zip(*labels.values(), strict=True)),
             _decoded(content["present"], frozenset),
             (data[start:end] for start, end in itertools.pairwise(ends)),
             content["fingerprints"],
@@ -122,7 +122,7 @@ class BatchRows:
         )
         problems = [Problem(*problem) for problem in content["problems"]]
         runs = bytes.fromhex(content["runs"])
-        return cls(Merged(list(entries), problems), content["sources"], runs, content["folders"])
+        return cls(Assembled(list(assembled), problems), content["sources"], runs, content["folders"])
 
 
 def kept(path: Path, name: bytes, folders: Iterable[str]) -> BatchRows | None:
@@ -134,10 +134,10 @@ def kept(path: Path, name: bytes, folders: Iterable[str]) -> BatchRows | None:
         folders: the folders of records that there are.
     """
     try:
-        found = BatchRows.load(path.read_bytes(), name)
+        rows = BatchRows.load(path.read_bytes(), name)
     except (OSError, ValueError):
         return None
-    return found if set(folders).issuperset(found.folders) else None
+    return rows if set(folders).issuperset(rows.folders) else None
 
 
 def _coded(
@@ -150,14 +150,14 @@ def _coded(
     different: list[Any] = []
     codes = []
     for value in values:
-        own = key(value)
-        code = index.setdefault(own, len(different))
+        comparable = key(value)
+        code = index.setdefault(comparable, len(different))
         if code == len(different):
             different.append(plain(value))
         codes.append(code)
     return [different, codes]
 
 
-def _decoded(coded: list[list[Any]], made: Callable[[Any], Any] = lambda value: value) -> list[Any]:
+def _decoded(coded: list[list[Any]], make: Callable[[Any], Any] = lambda value: value) -> list[Any]:
     different, codes = coded
-    return list(map(list(map(made, different)).__getitem__, codes))
+    return list(map(list(map(make, different)).__getitem__, codes))

@@ -8,7 +8,7 @@ from ..layouts import label_columns
 from ..problems import Problem
 from ..readers import READERS
 from ..readers.releases import Window, release
-from .assembling import Entry, Merged, Row
+from .assembling import Assembled, AssembledRun, Row
 
 
 def mixed_definitions(rows: Sequence[Row], recomputed: bool) -> Problem | None:
@@ -20,7 +20,7 @@ def mixed_definitions(rows: Sequence[Row], recomputed: bool) -> Problem | None:
     """
     known = [row for row in rows if row.get(AT_LEAST)]
     windows = [Window(row[AT_LEAST], row.get(BELOW)) for row in known]
-    found = []
+    problems = []
     for definition in (definition for reader in READERS for definition in reader.definitions):
         columns = [column.name for column in BY_NAME.values() if definition.covers(column.name, column.metric)]
         broken = []
@@ -40,8 +40,8 @@ def mixed_definitions(rows: Sequence[Row], recomputed: bool) -> Problem | None:
             if sides[0] & sides[1]:
                 broken.append(change.release)
         if broken:
-            found.append(f"{definition.name} ({', '.join(sorted(broken, key=release))})")
-    if not found:
+            problems.append(f"{definition.name} ({', '.join(sorted(broken, key=release))})")
+    if not problems:
         return None
     advice = (
         "what the client measured differs"
@@ -50,7 +50,7 @@ def mixed_definitions(rows: Sequence[Row], recomputed: bool) -> Problem | None:
     )
     message = (
         f"its group of {len(rows)} runs mixes evalscope releases from before and after a change of"
-        f" {'; '.join(found)}: the averages mix two meanings; {advice}"
+        f" {'; '.join(problems)}: the averages mix two meanings; {advice}"
     )
     return Problem("warning", "mixed-definitions", rows[0].get("run") or "", "", message)
 
@@ -73,38 +73,38 @@ def mixed_tools(rows: Sequence[Row], recomputed: bool) -> Problem | None:
     return Problem("warning", "mixed-definitions", rows[0].get("run") or "", "", message)
 
 
-def mixed_arguments(entries: Sequence[Entry]) -> Problem | None:
+def mixed_arguments(runs: Sequence[AssembledRun]) -> Problem | None:
     """The warning that a group's runs differ in an argument that changes the workload and is in no label.
 
     Args:
-        entries: runs of one tool that are averaged.
+        runs: of one tool that are averaged.
     """
-    own = [entry.arguments for entry in entries]
-    if all(digests == own[0] for digests in own):
+    arguments = [run.arguments for run in runs]
+    if all(digests == arguments[0] for digests in arguments):
         return None
-    tool = entries[0].labels.get("tool")
+    tool = runs[0].labels.get("tool")
     named = next((reader for reader in READERS if reader.name == tool), None)  # None: a reader of the user's own
-    names = named.workload_arguments if named else sorted(set().union(*own))
+    names = named.workload_arguments if named else sorted(set().union(*arguments))
     file = named.arguments_file if named else ""
-    differing = [name for name in names if len({digests.get(name) for digests in own}) > 1]
+    differing = [name for name in names if len({digests.get(name) for digests in arguments}) > 1]
     message = (
-        f"its group of {len(own)} runs differs in {', '.join(differing)}: the averages mix"
+        f"its group of {len(arguments)} runs differs in {', '.join(differing)}: the averages mix"
         f" workloads; see each run's {file or 'file'}, and give them folders or names of their own"
     )
-    return Problem("warning", "mixed-arguments", entries[0].labels["run"] or "", file, message)
+    return Problem("warning", "mixed-arguments", runs[0].labels["run"] or "", file, message)
 
 
-def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
+def warnings(merged: Assembled, settings: Mapping[str, Any]) -> list[Problem]:
     """The warnings that guard the averages of all groups.
 
     Args:
-        made: of `assembling.merge`.
+        merged: of `assembling.merge`.
         settings: `layouts.GROUP_SETTINGS` and `metrics`.
     """
-    windows = {_window(entry) for entry in made.entries}
-    tools = {entry.labels["tool"] for entry in made.entries}
-    objects = {id(entry.arguments): entry.arguments for entry in made.entries}  # many are one object
-    arguments = {tuple(sorted(own.items())) for own in objects.values()}
+    windows = {_window(run) for run in merged.runs}
+    tools = {run.labels["tool"] for run in merged.runs}
+    objects = {id(run.arguments): run.arguments for run in merged.runs}  # many are one object
+    arguments = {tuple(sorted(of_group.items())) for of_group in objects.values()}
     if (
         len(windows) < 2 and len(arguments) < 2 and len(tools) < 2
     ):  # as in most trees: no group can be mixed, and pandas is not needed
@@ -113,19 +113,19 @@ def warnings(made: Merged, settings: Mapping[str, Any]) -> list[Problem]:
     from .groups import groups
 
     columns = label_columns(settings)
-    labels = frame(columns, ([entry.labels[column.name] for column in columns] for entry in made.entries))
-    found = []
+    labels = frame(columns, ([run.labels[column.name] for column in columns] for run in merged.runs))
+    problems = []
     recomputed = settings["metrics"] == "recomputed"
     for members in groups(labels, settings).repeated():
-        own = [made.entries[index] for index in members]
-        if len({_window(entry) for entry in own}) > 1:
-            rows = [dict.fromkeys(entry.present, True) | entry.labels for entry in own]
-            found.append(mixed_definitions(rows, recomputed))
-        found.append(mixed_tools([entry.labels for entry in own], recomputed))
-        for tool in sorted({entry.labels["tool"] or "" for entry in own}):
-            found.append(mixed_arguments([entry for entry in own if (entry.labels["tool"] or "") == tool]))
-    return [problem for problem in found if problem]
+        of_group = [merged.runs[index] for index in members]
+        if len({_window(run) for run in of_group}) > 1:
+            rows = [dict.fromkeys(run.present, True) | run.labels for run in of_group]
+            problems.append(mixed_definitions(rows, recomputed))
+        problems.append(mixed_tools([run.labels for run in of_group], recomputed))
+        for tool in sorted({run.labels["tool"] or "" for run in of_group}):
+            problems.append(mixed_arguments([run for run in of_group if (run.labels["tool"] or "") == tool]))
+    return [problem for problem in problems if problem]
 
 
-def _window(entry: Entry) -> tuple[Any, Any]:
-    return entry.labels[AT_LEAST], entry.labels[BELOW]
+def _window(run: AssembledRun) -> tuple[Any, Any]:
+    return run.labels[AT_LEAST], run.labels[BELOW]

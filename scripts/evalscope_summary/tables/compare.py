@@ -71,10 +71,10 @@ def pairs(raw: pd.DataFrame, settings: Mapping[str, Any]) -> Pairs:
     """
     by, wanted = settings["compare"]["by"], settings["compare"]["baseline"]
     labels = compare_labels(settings)
-    found = groups(raw, {**settings, "group_by": [*labels, by]})
-    outer = groups(raw, {**settings, "group_by": labels}).of_run[_first_runs(found)]  # ascending, as groups are
-    values = [_text(value) for value in cells_of(found.labels[by])]
-    if by in found.labels.select_dtypes("float"):
+    grouped = groups(raw, {**settings, "group_by": [*labels, by]})
+    outer = groups(raw, {**settings, "group_by": labels}).of_run[_first_runs(grouped)]  # ascending, as groups are
+    values = [_text(value) for value in cells_of(grouped.labels[by])]
+    if by in grouped.labels.select_dtypes("float"):
         wanted = _as_float(wanted)
     is_baseline = np.array([value == wanted for value in values], bool)
     if values and not is_baseline.any():
@@ -89,11 +89,11 @@ def pairs(raw: pd.DataFrame, settings: Mapping[str, Any]) -> Pairs:
     others = np.bincount(outer[~is_baseline], minlength=last + 1)
     listed = ~is_baseline | (others[outer] == 0)  # a baseline stands for itself where it has no partner
     number = np.flatnonzero(listed)
-    return Pairs(found, values, of_outer[outer[number]], np.where(is_baseline[number], -1, number))
+    return Pairs(grouped, values, of_outer[outer[number]], np.where(is_baseline[number], -1, number))
 
 
-def _first_runs(found: Groups) -> NDArray[np.int64]:
-    return np.unique(found.of_run, return_index=True)[1]
+def _first_runs(grouped: Groups) -> NDArray[np.int64]:
+    return np.unique(grouped.of_run, return_index=True)[1]
 
 
 def _text(value: Any) -> str:
@@ -110,21 +110,21 @@ def _as_float(text: str) -> str:
         return text
 
 
-def compare(raw: pd.DataFrame, found: Pairs, settings: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+def compare(raw: pd.DataFrame, paired: Pairs, settings: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     """The rows of `summary_compare` in parts: one for each pair and metric.
 
     Args:
         raw: `inputs` of `summary_raw`.
-        found: its `pairs`.
+        paired: its `pairs`.
         settings: as for `pairs`, and `slo`.
     """
     metrics = main_metrics(settings)
     names = [column.name for column in metrics]
-    statistics = of_groups(raw, found.groups, names, ("avg", "std")).to_numpy().reshape(-1, len(names), 2)
-    present = raw[names].notna().groupby(found.groups.of_run).sum().to_numpy(np.float64)
-    labels = found.groups.labels[list(compare_labels(settings))]
-    for begin in range(0, max(len(found.other), 1), _AT_ONCE):
-        baseline, other = (side[begin : begin + _AT_ONCE] for side in (found.baseline, found.other))
+    statistics = of_groups(raw, paired.groups, names, ("avg", "std")).to_numpy().reshape(-1, len(names), 2)
+    present = raw[names].notna().groupby(paired.groups.of_run).sum().to_numpy(np.float64)
+    labels = paired.groups.labels[list(compare_labels(settings))]
+    for begin in range(0, max(len(paired.other), 1), _AT_ONCE):
+        baseline, other = (side[begin : begin + _AT_ONCE] for side in (paired.baseline, paired.other))
         sides = [
             Side(*(_taken(cells, place).ravel() for cells in (statistics[..., 0], statistics[..., 1], present)))
             for place in (baseline, other)
@@ -133,7 +133,7 @@ def compare(raw: pd.DataFrame, found: Pairs, settings: Mapping[str, Any]) -> Ite
         either = np.where(other >= 0, other, baseline)
         cells = [
             [settings["compare"]["baseline"]] * len(either) * len(names),
-            np.repeat([found.values[group] or None if group >= 0 else None for group in other], len(names)),
+            np.repeat([paired.values[group] or None if group >= 0 else None for group in other], len(names)),
             names * len(either),
             [column.unit or None for column in metrics] * len(either),
             *(np.nan_to_num(side.count) for side in sides),
@@ -143,10 +143,10 @@ def compare(raw: pd.DataFrame, found: Pairs, settings: Mapping[str, Any]) -> Ite
             high,
         ]
         part = {
-            column.name: pd.Series(own, dtype=object).astype(DTYPES[column.type])
+            column.name: pd.Series(values, dtype=object).astype(DTYPES[column.type])
             if column.type == "text"
-            else pd.Series(own).astype(DTYPES[column.type])
-            for column, own in zip(COMPARE_MEASURE, cells, strict=True)
+            else pd.Series(values).astype(DTYPES[column.type])
+            for column, values in zip(COMPARE_MEASURE, cells, strict=True)
         }
         own_labels = labels.iloc[np.repeat(either, len(names))].reset_index(drop=True)
         yield pd.concat([own_labels, pd.DataFrame(part)], axis=1)
@@ -196,17 +196,17 @@ def ratio_interval(baseline: Side, other: Side) -> tuple[Cells, Cells]:
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
-def why_alone(found: Pairs, settings: Mapping[str, Any]) -> str:
+def why_alone(paired: Pairs, settings: Mapping[str, Any]) -> str:
     """Why no group has a partner, and what to do.
 
     Args:
-        found: pairs that are alone.
+        paired: pairs that are alone.
         settings: as for `pairs`.
     """
     by = settings["compare"]["by"]
-    labels = found.groups.labels
+    labels = paired.groups.labels
     is_baseline = np.zeros(len(labels), bool)
-    is_baseline[found.baseline[found.baseline >= 0]] = True
+    is_baseline[paired.baseline[paired.baseline >= 0]] = True
     if is_baseline.all():
         return f"all runs have the baseline's value of {by}, so there is nothing to compare it with"
     guilty = [name for name in compare_labels(settings) if not _share_a_value(labels[name], is_baseline)]

@@ -25,10 +25,10 @@ def sheets_of(path: Path, columns: Sequence[Column]) -> dict[str, tuple[Sequence
     others = cells_of(read_csv(path, columns, ["other"])["other"].drop_duplicates())
     if not 1 < len(others) <= _MOST:
         return {_NAME: (columns, read_csv_by_parts(path, columns))}
-    made: dict[str, tuple[Sequence[Column], Table]] = {}
+    sheets: dict[str, tuple[Sequence[Column], Table]] = {}
     for other in others:
-        made[_name(other, made)] = (columns, _rows(path, columns, other))
-    return made
+        sheets[_name(other, sheets)] = (columns, _rows(path, columns, other))
+    return sheets
 
 
 def _rows(path: Path, columns: Sequence[Column], other: str | None) -> Iterator[pd.DataFrame]:

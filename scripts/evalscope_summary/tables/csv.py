@@ -31,14 +31,14 @@ def write_csv(path: Path, columns: Sequence[Column], table: Table, bom: bool = F
     """Write a table as CSV: ten times as fast as `DataFrame.to_csv` (benchmarks/csv_writers.py), and with the same
     cells as `csv_line` gives the rows of records; `bom` as of `write_csv_lines`."""
     kinds = itertools.groupby(columns, lambda column: column.type == "float")
-    spans = [(floats, [column.name for column in own]) for floats, own in kinds]
+    spans = [(floats, [column.name for column in group]) for floats, group in kinds]
     lines = (line for some in blocks_of(table) for line in _lines(some, spans))
     write_csv_lines(path, columns, lines, bom)
 
 
 def _lines(table: pd.DataFrame, spans: Sequence[tuple[bool, list[str]]]) -> Iterator[bytes]:
     """The lines of some rows, whose columns lie in spans: of floats, or of others."""
-    cells = (_floats(table[own]) if floats else _others(table[own]) for floats, own in spans)
+    cells = (_floats(table[names]) if floats else _others(table[names]) for floats, names in spans)
     return map(b",".join, zip(*cells, strict=True))
 
 

@@ -38,7 +38,7 @@ def csv_line(columns: Sequence[Column]) -> Callable[[Sequence[Any]], bytes]:
     Nearly all cells are floats, which orjson writes much faster than the csv module.
     """
     kinds = itertools.groupby(range(len(columns)), lambda i: columns[i].type in ("integer", "float"))
-    spans = [(numbers, own[0], own[-1] + 1) for numbers, own in ((kind, list(group)) for kind, group in kinds)]
+    spans = [(numbers, places[0], places[-1] + 1) for numbers, places in ((kind, list(group)) for kind, group in kinds)]
 
     def line(row: Sequence[Any]) -> bytes:
         return b",".join(

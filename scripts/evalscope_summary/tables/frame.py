@@ -34,7 +34,10 @@ def frame(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> pd.DataFr
     """
     cells = list(zip(*rows, strict=True)) or [()] * len(columns)
     return pd.DataFrame(
-        {column.name: pd.Series(own, dtype=DTYPES[column.type]) for column, own in zip(columns, cells, strict=True)}
+        {
+            column.name: pd.Series(values, dtype=DTYPES[column.type])
+            for column, values in zip(columns, cells, strict=True)
+        }
     )
 
 
@@ -54,7 +57,7 @@ def blocks_of(table: Table, rows: int = AT_ONCE) -> Iterator[pd.DataFrame]:
 def rows_of(table: Table, columns: Sequence[Column]) -> Iterator[list[Any]]:
     """The rows of a table as cells in the order of the columns, None for empty ones."""
     kinds = itertools.groupby(columns, lambda column: column.type == "float")
-    spans = [(floats, [column.name for column in own]) for floats, own in kinds]
+    spans = [(floats, [column.name for column in group]) for floats, group in kinds]
     for some in blocks_of(table):
         parts = [_floats(some[names]) if floats else _others(some, names) for floats, names in spans]
         for row in zip(*parts, strict=True):

@@ -29,11 +29,11 @@ def long_lines(raw: Table, settings: Mapping[str, Any]) -> Iterator[bytes]:
     for some in blocks_of(raw):
         values = np.column_stack([some[name].to_numpy(np.float64, na_value=np.nan) for name in measured])
         cells = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
-        for row, own in zip(rows_of(some, of_run), cells, strict=True):
+        for row, of_row in zip(rows_of(some, of_run), cells, strict=True):
             run = labels(row)
             lines = [
                 run + metric + cell + unit
-                for metric, cell, unit in zip(before, own.split(b","), after, strict=True)
+                for metric, cell, unit in zip(before, of_row.split(b","), after, strict=True)
                 if cell != b"null"
             ]
             if lines:

@@ -8,12 +8,12 @@ _CONTROLS = re.compile("[\0-\n]")
 _END, _ESCAPE = "\1", "\2"  # stand before every other character
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return _ESCAPE + chr(ord("@") + ord(found[0]))
+def _escaped(match: re.Match[str]) -> str:
+    return _ESCAPE + chr(ord("@") + ord(match[0]))
 
 
-def _number(found: re.Match[str]) -> str:
-    digits = found[0].lstrip("0")
+def _number(match: re.Match[str]) -> str:
+    digits = match[0].lstrip("0")
     length = str(len(digits))
     return f"{_END}{len(length)}{length}{digits}"  # as a number, of any length
 

@@ -70,33 +70,33 @@ def overview(raw: pd.DataFrame, settings: Mapping[str, Any], problems: Sequence[
         settings: `layouts.GROUP_SETTINGS`, and `slo`.
         problems: of `summary_problems`.
     """
-    found = groups(raw, settings)
-    different = found.labels.nunique(dropna=False)
+    grouped = groups(raw, settings)
+    different = grouped.labels.nunique(dropna=False)
     varying = [name for name in label_names(settings) if name == "config" or different[name] > 1]
-    common = {name: cells_of(cells)[0] for name, cells in found.labels.drop(columns=varying).items() if len(cells)}
-    requests = raw[["requests", "succeeded"]].groupby(found.of_run).sum().astype("float64")
+    common = {name: cells_of(cells)[0] for name, cells in grouped.labels.drop(columns=varying).items() if len(cells)}
+    requests = raw[["requests", "succeeded"]].groupby(grouped.of_run).sum().astype("float64")
     share = requests["succeeded"] / requests["requests"].where(requests["requests"] > 0)
-    wrong = raw["run"].map(Counter(problem.run for problem in problems)).fillna(0).groupby(found.of_run).sum()
+    wrong = raw["run"].map(Counter(problem.run for problem in problems)).fillna(0).groupby(grouped.of_run).sum()
     parts = [
-        found.labels[varying],
-        pd.Series(found.sizes, dtype="Int64", name=COUNT.name),
+        grouped.labels[varying],
+        pd.Series(grouped.sizes, dtype="Int64", name=COUNT.name),
         share.rename(SUCCESS_SHARE.name),
-        of_groups(raw, found, list(OVERVIEW_AVERAGES), ("avg", "std")),
-        of_groups(raw, found, list(OVERVIEW_PERCENTILES), ("avg",)),
-        *([of_groups(raw, found, slo, ("avg", "std"))] if (slo := _slo_metrics(settings)) else ()),
+        of_groups(raw, grouped, list(OVERVIEW_AVERAGES), ("avg", "std")),
+        of_groups(raw, grouped, list(OVERVIEW_PERCENTILES), ("avg",)),
+        *([of_groups(raw, grouped, slo, ("avg", "std"))] if (slo := _slo_metrics(settings)) else ()),
         wrong.astype("Int64").rename(PROBLEM_COUNT.name),
     ]
     return Overview(overview_layout(varying, settings), pd.concat(parts, axis=1), common)
 
 
 def markdown(
-    made: Overview, runs: int, problems: Sequence[Problem], metrics: str, language: str = "en"
+    content: Overview, runs: int, problems: Sequence[Problem], metrics: str, language: str = "en"
 ) -> Iterator[str]:
     """The lines of the overview as Markdown: the labels and metrics that tell most, at most twelve columns, with `±`
     the standard deviation where there is one.
 
     Args:
-        made: the overview.
+        content: the overview.
         runs: their number.
         problems: of `summary_problems`.
         metrics: the setting.
@@ -106,17 +106,17 @@ def markdown(
     def text(english: str) -> str:
         return translated(english, language)
 
-    groups_ = f"{len(made.table)} group{'' if len(made.table) == 1 else 's'}"
+    groups_ = f"{len(content.table)} group{'' if len(content.table) == 1 else 's'}"
     yield text(f"{runs} run{'' if runs == 1 else 's'} in {groups_}; metrics as {metrics}.")
-    if shared := [f"{name} {_text(value)}" for name, value in made.common.items() if value is not None]:
+    if shared := [f"{name} {_text(value)}" for name, value in content.common.items() if value is not None]:
         yield from ("", text(f"The same in all groups: {', '.join(shared)}."))
     if codes := Counter(problem.code for problem in problems):
         yield from ("", text(f"Problems: {', '.join(f'{number} {code}' for code, number in codes.most_common())}."))
-    if len(made.table):
-        labels = label_names_of(made.columns)
+    if len(content.table):
+        labels = label_names_of(content.columns)
         shown = [name for name in labels if name in by_weight(labels)[:_LABELS_IN_A_REPORT]]
-        texts = {name: [_text(value) for value in cells_of(made.table[name])] for name in shown}
-        texts |= itertools.islice(metric_texts(made.table, True).items(), _COLUMNS_IN_A_REPORT - len(shown))
+        texts = {name: [_text(value) for value in cells_of(content.table[name])] for name in shown}
+        texts |= itertools.islice(metric_texts(content.table, True).items(), _COLUMNS_IN_A_REPORT - len(shown))
         yield from ("", *_table([text(name) for name in texts], list(texts.values()), len(shown)))
         if others := [name for name in labels if name not in shown]:
             yield from (

@@ -29,14 +29,14 @@ def check_patterns(labels: Sequence[Mapping[str, Any]], settings: Mapping[str, A
         PatternMatchesNothing: there are runs, and one of the patterns matches none of them.
     """
     repeat = settings["repeat_pattern"]
-    texts = [own[name] for own in labels for name in ("config", "name") if own.get(name)]
+    texts = [row[name] for row in labels for name in ("config", "name") if row.get(name)]
     if repeat and texts and not any(patterns.compiled(repeat).search(text) for text in texts):
         raise PatternMatchesNothing(
             f"configuration: 'repeat_pattern' {repeat!r} is found in no run's config or name, such as"
             f" {texts[0]!r:.200}. Mend it, or remove it"
         )
     pattern = settings["label_pattern"]
-    if pattern and labels and not any(any(pattern_labels(pattern, own.get("run") or "").values()) for own in labels):
+    if pattern and labels and not any(any(pattern_labels(pattern, row.get("run") or "").values()) for row in labels):
         raise PatternMatchesNothing(
             f"configuration: 'label_pattern' {pattern!r} matches no run's path, such as"
             f" {labels[0].get('run')!r:.200}. Mend it, or remove it"

@@ -52,17 +52,17 @@ class RequestTable:
                     self._flush()
 
     def _table(self, labels: Mapping[str, Any], rows: Rows, number: int) -> pyarrow.Table:
-        own = {
+        columns = {
             name: pyarrow.repeat(pyarrow.scalar(labels.get(name), self._schema.field(name).type), len(rows))
             for name in self._labels
         }
-        own["request"] = pyarrow.array(np.arange(number, number + len(rows)))
+        columns["request"] = pyarrow.array(np.arange(number, number + len(rows)))
         for name, values in zip(REQUEST_MEASURES, rows.T, strict=True):
             empty = np.isnan(values)
             kind = self._schema.field(name).type
             cells = values == 1 if kind == pyarrow.bool_() else np.ascontiguousarray(values)
-            own[name] = pyarrow.array(cells, kind, mask=empty)
-        return pyarrow.table([own[name] for name in self._schema.names], schema=self._schema)
+            columns[name] = pyarrow.array(cells, kind, mask=empty)
+        return pyarrow.table([columns[name] for name in self._schema.names], schema=self._schema)
 
     def _flush(self) -> None:
         if self._waiting:

@@ -52,7 +52,7 @@ def metric_texts(table: pd.DataFrame, spread: bool) -> dict[str, list[str]]:
         spread: with `±` the standard deviation of averages, where there is one.
     """
     shares = cells_of(table[SUCCESS_SHARE.name])
-    found = {
+    texts = {
         RUNS: [str(count) for count in cells_of(table[COUNT.name])],
         SUCCESS: [_percent(share) for share in shares],
     }
@@ -61,13 +61,13 @@ def metric_texts(table: pd.DataFrame, spread: bool) -> dict[str, list[str]]:
             continue
         text = _percent if BY_NAME[name].unit == "" else short
         pairs = zip(cells_of(table[f"{name}_avg"]), cells_of(table[f"{name}_std"]), strict=True)
-        found[heading] = [
+        texts[heading] = [
             text(average) + (f" ± {text(deviation)}" if spread and deviation is not None else "")
             for average, deviation in pairs
         ]
     for name, heading in OVERVIEW_PERCENTILES.items():
-        found[heading] = [short(value) for value in cells_of(table[f"{name}_avg"])]
-    return {name: found[name] for name in TELLING if name in (RUNS, SUCCESS) or any(found.get(name, ()))}
+        texts[heading] = [short(value) for value in cells_of(table[f"{name}_avg"])]
+    return {name: texts[name] for name in TELLING if name in (RUNS, SUCCESS) or any(texts.get(name, ()))}
 
 
 def _percent(share: float | None) -> str:
@@ -154,14 +154,14 @@ def shortened_apart(cells: Sequence[str], size: int) -> list[str]:
     >>> shortened_apart(["evalscope-0.14.0/p4_n20_short", "evalscope-1.12.0/p4_n20_short"], 18)
     ['evals…0.1…20_short', 'evals…1.1…20_short']
     """
-    made = [shortened(cell, size) for cell in cells]
-    if len(set(made)) == len(set(cells)):
-        return made
+    shorter = [shortened(cell, size) for cell in cells]
+    if len(set(shorter)) == len(set(cells)):
+        return shorter
     common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(min(cells), max(cells), strict=False)))
     apart = [
         shortened(f"{cell[:_BEGINNING]}…{cell[common:]}" if common > _BEGINNING + 1 else cell, size) for cell in cells
     ]
-    return apart if len(set(apart)) > len(set(made)) else made
+    return apart if len(set(apart)) > len(set(shorter)) else shorter
 
 
 def _heading(name: str) -> str:

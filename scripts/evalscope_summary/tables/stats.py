@@ -27,30 +27,30 @@ def statistics(raw: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
 
 def statistics_by_parts(raw: pd.DataFrame, settings: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     """What `statistics` makes, as a table that is never in memory as a whole."""
-    found = groups(raw, settings)
+    grouped = groups(raw, settings)
     metrics = [column.name for column in metric_columns(settings["columns"], settings["slo"])]
     names = [column.name for column in stats_columns(settings)]
-    names = [name for name in names if name == COUNT.name or name in found.labels]
+    names = [name for name in names if name == COUNT.name or name in grouped.labels]
     head = len(STATS_HEAD)
-    for some in found.parts(_AT_ONCE):
-        labels = found.labels.iloc[some].assign(**{COUNT.name: pd.array(found.sizes[some], dtype="Int64")})[names]
-        cells = of_groups(raw, found, metrics, settings["statistics"], some).set_index(labels.index)
+    for some in grouped.parts(_AT_ONCE):
+        labels = grouped.labels.iloc[some].assign(**{COUNT.name: pd.array(grouped.sizes[some], dtype="Int64")})[names]
+        cells = of_groups(raw, grouped, metrics, settings["statistics"], some).set_index(labels.index)
         yield pd.concat([labels[names[:head]], cells, labels[names[head:]]], axis=1)
 
 
 def of_groups(
-    raw: pd.DataFrame, found: Groups, metrics: Sequence[str], wanted: Sequence[str], some: slice = slice(None)
+    raw: pd.DataFrame, grouped: Groups, metrics: Sequence[str], wanted: Sequence[str], some: slice = slice(None)
 ) -> pd.DataFrame:
     """Statistics of some metrics over the values there are: a row per group, empty where one is not defined.
 
     Args:
         raw: `summary_raw`.
-        found: its groups.
+        grouped: its groups.
         metrics: columns of `summary_raw`.
         wanted: statistics, see `layouts.STATISTICS`.
         some: of the groups.
     """
-    runs, sizes = found.runs(some), found.sizes[some]
+    runs, sizes = grouped.runs(some), grouped.sizes[some]
     values = np.column_stack([raw[name].to_numpy(np.float64, na_value=np.nan)[runs] for name in metrics])
     of_run = np.repeat(np.arange(len(sizes)), sizes)
     repeated = sizes > 1

@@ -143,14 +143,14 @@ class Aiperf(ResultFiles):
         """See `base.Reader`."""
         return iter(()) if path.endswith(ROWS_ENDING) else super().requests(root, path, present)
 
-    def record(self, found: Document, wanted: AbstractSet[Wanted]) -> Record:
+    def record(self, document: Document, wanted: AbstractSet[Wanted]) -> Record:
         """See `result_files.ResultFiles`."""
-        content = found.content
-        checked = Checked(found.path.rpartition("/")[2])
-        record = Record(found.run)
+        content = document.content
+        checked = Checked(document.path.rpartition("/")[2])
+        record = Record(document.run)
         common, reported = record.common.values, record.reported.values
-        name = self.chosen_name(found.path)
-        common |= ({"name": name} if name else {}) | summary.labels(content, checked, found.path, name)
+        name = self.chosen_name(document.path)
+        common |= ({"name": name} if name else {}) | summary.labels(content, checked, document.path, name)
         common |= summary.counts(content, checked)
         reported |= summary.metrics(content, checked, common)
         if genai_perf.is_run(content):
@@ -158,23 +158,23 @@ class Aiperf(ResultFiles):
         record.arguments = summary.arguments(content)
         add_version(record, content, checked)
         if "filled" in wanted:
-            record.derived["filled"] = filled(record, self.rows_path(found), *_rows_of(content))
+            record.derived["filled"] = filled(record, self.rows_path(document), *_rows_of(content))
         finish(record, checked, lambda column: self.applies(content, column))
         return record
 
-    def rows_path(self, found: Document) -> str | None:
+    def rows_path(self, document: Document) -> str | None:
         """Where the requests of a run are; None if they were not kept."""
-        names = (f"{found.folder}/{name}" for name in row_files(os.path.basename(found.path)))
+        names = (f"{document.folder}/{name}" for name in row_files(os.path.basename(document.path)))
         return next(filter(os.path.isfile, names), None)
 
-    def rows_of(self, found: Document) -> Iterator[Requests] | None:
+    def rows_of(self, document: Document) -> Iterator[Requests] | None:
         """The requests in the file beside the summary."""
-        rows = self.rows_path(found)
+        rows = self.rows_path(document)
         if rows is None:
             return None
         from .rows import read  # imports numpy
 
-        return (part.requests for part in read(rows, *_rows_of(found.content)))
+        return (part.requests for part in read(rows, *_rows_of(document.content)))
 
     def applies(self, content: Mapping[str, Any], column: str) -> bool:
         """Embeddings and rankings generate nothing."""

@@ -60,9 +60,9 @@ def read(path: str, streamed: bool, expected: Any) -> Iterator[Rows]:
             if not rows:
                 continue
             zero = zero if zero is not None else _zero(rows)
-            made = _made(rows, streamed, zero)
-            succeeded += sum(made.requests.succeeded)
-            yield made
+            part = _made(rows, streamed, zero)
+            succeeded += sum(part.requests.succeeded)
+            yield part
     if not isinstance(expected, int | float) or succeeded != expected:
         raise NoRequests(f"its rows are of {succeeded} requests that succeeded, and the summary is of others")
 
@@ -116,24 +116,24 @@ def _zero(rows: list[dict[str, Any]]) -> int:
 
 
 def _made(rows: list[dict[str, Any]], streamed: bool, zero: int) -> Rows:
-    made = Requests()
+    requests = Requests()
     failed = [bool(row.get("error")) for row in rows]
     count = len(rows)
-    made.succeeded = array("b", [not one for one in failed])
-    made.stream = array("d", [float(streamed)]) * count
+    requests.succeeded = array("b", [not one for one in failed])
+    requests.stream = array("d", [float(streamed)]) * count
     for name, key in (("start", "request_start_ns"), ("end", "request_end_ns")):
-        put(made, name, key, [_on_clock(row["metadata"].get(key), zero) for row in rows])
+        put(requests, name, key, [_on_clock(row["metadata"].get(key), zero) for row in rows])
     kept = [{} if bad else row["metrics"] for row, bad in zip(rows, failed, strict=True)]
     for name, metric in _DURATIONS.items():
-        put(made, name, metric, [_seconds(metrics.get(metric)) for metrics in kept])
+        put(requests, name, metric, [_seconds(metrics.get(metric)) for metrics in kept])
     for name, metric in _TOKENS.items():
-        put(made, name, metric, [_value(metrics.get(metric)) for metrics in kept])
+        put(requests, name, metric, [_value(metrics.get(metric)) for metrics in kept])
     intervals = [_intervals(metrics.get("inter_chunk_latency")) for metrics in kept]
-    put(made, "intervals", "inter_chunk_latency", [*itertools.chain.from_iterable(intervals)])
-    made.interval_counts = array("q", map(len, intervals))
+    put(requests, "intervals", "inter_chunk_latency", [*itertools.chain.from_iterable(intervals)])
+    requests.interval_counts = array("q", map(len, intervals))
     own = Requests()
     put(own, "latency", "inter_token_latency", [_seconds(metrics.get("inter_token_latency")) for metrics in kept])
-    return Rows(made, own.latency)
+    return Rows(requests, own.latency)
 
 
 def _on_clock(nanoseconds: Any, zero: int) -> Any:

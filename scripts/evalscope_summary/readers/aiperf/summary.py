@@ -153,13 +153,13 @@ def place(path: str, *otherwise: str | None) -> str | None:
 def timestamp(content: Mapping[str, Any]) -> str | None:
     """When the test began, on the client's clock."""
     start = content.get("start_time")
-    found = _TIME.match(start) if isinstance(start, str) else None
-    if not found:
+    match = _TIME.match(start) if isinstance(start, str) else None
+    if not match:
         return None
     from datetime import datetime  # not needed to find runs
 
     try:
-        return f"{datetime(*map(int, found.groups())):%Y%m%d_%H%M%S}"  # type: ignore[arg-type]
+        return f"{datetime(*map(int, match.groups())):%Y%m%d_%H%M%S}"  # type: ignore[arg-type]
     except ValueError:
         return None
 
@@ -190,12 +190,12 @@ def _average(content: Mapping[str, Any], checked: Checked, metric: str, column: 
 
 def _cell(checked: Checked, column: str, metric: str, block: Mapping[str, Any], key: str) -> Any:
     """A statistic of a metric, in the column's unit. A duration in a unit that is none is left out."""
-    made, value = BY_NAME[column], block.get(key)
+    target, value = BY_NAME[column], block.get(key)
     path = f"{metric}.{key}"
-    if made.type == "integer":
+    if target.type == "integer":
         return checked.count(path, value)
     unit = block.get("unit")
-    divisor = SECONDS.get(unit if isinstance(unit, str) else "") if made.unit == "s" else 1.0
+    divisor = SECONDS.get(unit if isinstance(unit, str) else "") if target.unit == "s" else 1.0
     if divisor is None:
         checked.unusable.append(f"`{metric}` (its unit)")
         return None

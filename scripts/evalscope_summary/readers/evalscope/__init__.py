@@ -73,8 +73,8 @@ class Evalscope(Reader):
         """The folders of any run say it."""
         from .labels import place
 
-        found = place(run, None)
-        return found.timestamp, found.config
+        where = place(run, None)
+        return where.timestamp, where.config
 
     def origins(self) -> Mapping[str, str]:
         """The keys of the summary and the percentile file, and what `definitions.ORIGINS` says in words."""

@@ -265,15 +265,15 @@ def totals(connection: sqlite3.Connection) -> Totals:
         UnreadableDatabase: there is no table `result`, or it lacks column `success`.
         sqlite3.Error: the file is damaged (`connect` turns it into UnreadableDatabase).
     """
-    made = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'result' AND type = 'table'").fetchone()
-    if not made or not str(made[0]).startswith("CREATE TABLE "):  # the text decides what SQLite makes of it
+    definition = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'result' AND type = 'table'").fetchone()
+    if not definition or not str(definition[0]).startswith("CREATE TABLE "):  # the text decides what SQLite makes of it
         raise UnreadableDatabase("it has no table `result`")
-    columns = _columns.get(made)
+    columns = _columns.get(definition)
     if columns is None:
         named = connection.execute("SELECT name FROM pragma_table_info('result')")
         columns = frozenset(name for (name,) in named)
-        if len(_columns) < _DEFINITIONS and len(made[0]) < _DEFINITION:
-            _columns[made] = columns
+        if len(_columns) < _DEFINITIONS and len(definition[0]) < _DEFINITION:
+            _columns[definition] = columns
     if "success" not in columns:
         raise UnreadableDatabase("its table `result` has no column `success`")
     memory = "max_gpu_memory_cost" if "max_gpu_memory_cost" in columns else "NULL"

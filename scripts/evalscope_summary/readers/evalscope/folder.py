@@ -103,9 +103,9 @@ def _read_percentiles(record: Record, folder: str, digest: Any) -> dict[int, dic
         record.note("warning", "unreadable-json", name, f"{error}; its percentiles are not in the table")
         return None
     digest.update(len(data).to_bytes(8) + data)
-    found = content if isinstance(content, list) else [None]
-    labelled = [(percent, row) for row in found if isinstance(row, dict) and (percent := _label(row)) is not None]
-    if len(labelled) < len(found):
+    rows = content if isinstance(content, list) else [None]
+    labelled = [(percent, row) for row in rows if isinstance(row, dict) and (percent := _label(row)) is not None]
+    if len(labelled) < len(rows):
         message = "it is no list of rows, as evalscope writes it; its percentiles are not in the table"
         record.note("warning", "unknown-format", name, message)
         return None

@@ -322,15 +322,15 @@ def window(evidence: Evidence) -> Window:
     """The releases that can have written a run, from its files alone: by the newest of `ARGS_MARKS`, and `SIGNS`."""
     newest = next((i for i, mark in enumerate(ARGS_MARKS) if mark[0] in evidence.args), len(ARGS_MARKS))
     at_least = ARGS_MARKS[newest][1] if newest < len(ARGS_MARKS) else FIRST_RELEASE
-    found = Window(at_least, ARGS_MARKS[newest - 1][1] if newest else None)
+    releases = Window(at_least, ARGS_MARKS[newest - 1][1] if newest else None)
     for first, bound, is_since in SIGNS:
         if first == at_least:
             since = is_since(evidence)
             if since:
-                found.written_since(bound)
+                releases.written_since(bound)
             elif since is not None:
-                found.written_before(bound)
-    return found
+                releases.written_before(bound)
+    return releases
 
 
 WRONG_THROUGHPUT = ("1.1.1", "1.3.0")
@@ -338,9 +338,9 @@ _RIGHT_THROUGHPUT = "1.4.0"
 """From the first to the last of two releases, throughputs are divided by the time of another result; then no more."""
 
 
-def throughput_is_wrong(found: Window) -> bool:
+def throughput_is_wrong(window: Window) -> bool:
     """Whether the run's throughputs are those of `WRONG_THROUGHPUT`."""
-    return found.certainly_since(WRONG_THROUGHPUT[0]) and found.certainly_before(_RIGHT_THROUGHPUT)
+    return window.certainly_since(WRONG_THROUGHPUT[0]) and window.certainly_before(_RIGHT_THROUGHPUT)
 
 
 # --- percentiles, as each release computed them from its request rows --------------------------------------------
@@ -388,9 +388,9 @@ STREAMED_ONLY = ("ttft", "tpot", "decode")
 """The metrics that releases with a column `is_stream` rank over the streamed requests, if there are any."""
 
 
-def percentile_rule(found: Window) -> PercentileRule:
+def percentile_rule(window: Window) -> PercentileRule:
     """The rule of the latest release that has certainly come when the run was written."""
-    return next(rule for rule in reversed(PERCENTILE_RULES) if found.certainly_since(rule.since))
+    return next(rule for rule in reversed(PERCENTILE_RULES) if window.certainly_since(rule.since))
 
 
 def rank(count: int, percent: int, nearest: bool) -> int:

@@ -38,16 +38,18 @@ def add_rows(
         of_file: the (percentile, metric) pairs that are missing, and what the file reports.
         database: which releases can have written it, its totals, and the open database.
     """
-    window, found, connection = database
+    window, counted, connection = database
     columns = {"filled": FOR_PERCENTILES, "recomputed": FOR_RECOMPUTING}
     needed = frozenset[str]().union(*(columns[name] for name in parts))
-    with closing(percentiles.Measured(found.columns, window)) as measured:
-        for some in rows(connection, found.columns, needed, run.args.get("stream") is True):
+    with closing(percentiles.Measured(counted.columns, window)) as measured:
+        for some in rows(connection, counted.columns, needed, run.args.get("stream") is True):
             measured.add(some)
         for name, part in parts.items():
-            made = _filled(record, run, measured, window, *of_file) if name == "filled" else _recomputed(run, measured)
-            part.values.update(made.values)
-            part.problems += made.problems
+            computed = (
+                _filled(record, run, measured, window, *of_file) if name == "filled" else _recomputed(run, measured)
+            )
+            part.values.update(computed.values)
+            part.problems += computed.problems
             unusable = {
                 c: n for c, n in measured.by_definition.unusable.items() if c in columns[name] or c == "intervals"
             }

@@ -64,8 +64,10 @@ def prompt_characters(prompt: Any) -> int | None:
 
 def with_dataset_args(args: Mapping[str, Any]) -> Mapping[str, Any]:
     """Arguments in which those of `dataset_args` (from 1.9.1) override the fields of the same name."""
-    own = args.get("dataset_args")
-    return {**args, **{k: v for k, v in own.items() if v is not None}} if isinstance(own, dict) and own else args
+    of_dataset = args.get("dataset_args")
+    if not isinstance(of_dataset, dict) or not of_dataset:
+        return args
+    return {**args, **{key: value for key, value in of_dataset.items() if value is not None}}
 
 
 def workload_arguments(args: Mapping[str, Any]) -> dict[str, str]:
@@ -82,19 +84,19 @@ def workload_arguments(args: Mapping[str, Any]) -> dict[str, str]:
     Returns:
         Field of `definitions.WORKLOAD_ARGUMENTS` → digest of its value.
     """
-    own: dict[str, Any] = {}
+    of_dataset: dict[str, Any] = {}
     for field in ("multi_turn_args", "dataset_args"):
         if isinstance(args.get(field), dict):
-            own.update(args[field])
+            of_dataset.update(args[field])
     rest = {
         key: value
-        for key, value in own.items()
+        for key, value in of_dataset.items()
         if key not in definitions.OTHER_DATASET_ARGUMENTS
         and key not in definitions.WORKLOAD_ARGUMENTS
         and not _is_default(value, definitions.DATASET_ARGUMENTS.get(key))
     }
     given = {**with_dataset_args(args), "dataset_args": rest}
-    found = {}
+    digests = {}
     for field, default in definitions.WORKLOAD_ARGUMENTS.items():
         value = given.get(field)
         if value is None or value is default:  # what nearly all are
@@ -106,8 +108,8 @@ def workload_arguments(args: Mapping[str, Any]) -> dict[str, str]:
             default = isinstance(url, str) and re.split("[?#]", url)[0].rstrip("/").endswith("chat/completions")
         if not _is_default(value, default):
             text = json.dumps(value)
-            found[field] = _kept_digest(text) if len(text) < _SHORT else _digest(text)
-    return found
+            digests[field] = _kept_digest(text) if len(text) < _SHORT else _digest(text)
+    return digests
 
 
 def _digest(text: str) -> str:

@@ -119,8 +119,8 @@ def rank_rule(values: Mapping[str, Sample], reported: Mapping[tuple[int, str], f
         if values[metric].dropped and not release_rule.without_nan:
             continue
         for nearest, missed in misses.items():
-            own = as_reported(values[metric], percent, nearest, window, metric)
-            if own is None or abs(own - number) > 1e-9 * max(1.0, abs(number)):
+            computed = as_reported(values[metric], percent, nearest, window, metric)
+            if computed is None or abs(computed - number) > 1e-9 * max(1.0, abs(number)):
                 missed.add(metric)
     fits = {nearest: not missed for nearest, missed in misses.items()}
     if fits[True] != fits[False]:

@@ -237,20 +237,20 @@ def _read_database(
         none = record.problem("warning", "unreadable-database", formats.DATABASE, message)
         record.derived |= {"filled": Part(), "recomputed": Part(problems=[none])}
         return _window(run, None)
-    found: Totals | None = None
+    counted: Totals | None = None
     parts: dict[Wanted, Part] = {}
     try:
         if failure:
             raise UnreadableDatabase(f"reading it {failure.message}", failure.passing)
         with connect(run.folder, run.present) as connection:
-            found = totals(connection)
-            _add_totals(record, run, found, checked)
-            window = _window(run, found)
+            counted = totals(connection)
+            _add_totals(record, run, counted, checked)
+            window = _window(run, counted)
             parts = {name: Part() for name in ("filled", "recomputed") if name in wanted - record.derived.keys()}
             if parts:
                 from .from_rows import add_rows  # imports numpy
 
-                add_rows(record, run, parts, (missing, reported), (window, found, connection))
+                add_rows(record, run, parts, (missing, reported), (window, counted, connection))
             record.derived |= parts
             return window
     except UnreadableDatabase as error:
@@ -261,26 +261,26 @@ def _read_database(
         for part in parts.values() or (record.common,):
             part.problems.append(problem)
         record.derived |= parts or {name: Part() for name in wanted - record.derived.keys()}
-        return _window(run, found)
+        return _window(run, counted)
 
 
-def _window(run: Run, found: Totals | None) -> Window:
+def _window(run: Run, counted: Totals | None) -> Window:
     rows_ = tuple((run.percentiles or {}).values())
-    if found is None:
+    if counted is None:
         return formats.window(formats.Evidence(run.args, run.summary, rows_))
-    return formats.window(formats.Evidence(run.args, run.summary, rows_, found.columns, found.failed_without_end))
+    return formats.window(formats.Evidence(run.args, run.summary, rows_, counted.columns, counted.failed_without_end))
 
 
-def _add_totals(record: Record, run: Run, found: Totals, checked: Checked) -> None:
+def _add_totals(record: Record, run: Run, counted: Totals, checked: Checked) -> None:
     """GPU memory, and whether the database counts the same requests."""
     values = record.common.values
-    if found.gpu_memory and run.succeeded:
-        memory = (checked.number(_GPU, number, sentinels=formats.sentinels(_GPU)) for number in found.gpu_memory)
+    if counted.gpu_memory and run.succeeded:
+        memory = (checked.number(_GPU, number, sentinels=formats.sentinels(_GPU)) for number in counted.gpu_memory)
         values.update(_given(dict(zip(_MEMORY, memory, strict=True))))
     requests, succeeded = values.get("requests"), values.get("succeeded")
-    if requests != found.requests or succeeded not in (None, found.succeeded):
+    if requests != counted.requests or succeeded not in (None, counted.succeeded):
         message = (
-            f"it holds {found.requests} requests, {found.succeeded} of them successful;"
+            f"it holds {counted.requests} requests, {counted.succeeded} of them successful;"
             f" {formats.SUMMARY} counts {requests} and {succeeded}"
         )
         record.note("warning", "counts-disagree", formats.DATABASE, message)

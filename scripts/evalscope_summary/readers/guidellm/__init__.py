@@ -104,20 +104,22 @@ class Guidellm(ResultFiles):
         for index, benchmark in enumerate(benchmarks):
             if not isinstance(benchmark, dict):
                 continue
-            own = f"{path}#{index}"
-            documents = [*super().found(own, path, benchmark | {formats.REPORT: about}, f"{digest}#{index}".encode())]
+            name = f"{path}#{index}"
+            documents = [*super().found(name, path, benchmark | {formats.REPORT: about}, f"{digest}#{index}".encode())]
             if not documents and is_own:
-                documents.append(self.unreadable(path, "it is no benchmark of a known kind", own, "unknown-format"))
+                documents.append(self.unreadable(path, "it is no benchmark of a known kind", name, "unknown-format"))
             yield from documents
 
-    def record(self, found: Document, wanted: AbstractSet[Wanted]) -> Record:
+    def record(self, document: Document, wanted: AbstractSet[Wanted]) -> Record:
         """See `result_files.ResultFiles`."""
-        content = found.content
-        checked = Checked(os.path.basename(found.path))
-        record = Record(found.run)
+        content = document.content
+        checked = Checked(os.path.basename(document.path))
+        record = Record(document.run)
         common, reported = record.common.values, record.reported.values
         common |= (
-            {"name": self.chosen_name(found.path)} | labels_of(found, checked) | taken(checked, content, formats.COUNTS)
+            {"name": self.chosen_name(document.path)}
+            | labels_of(document, checked)
+            | taken(checked, content, formats.COUNTS)
         )
         if "succeeded" in common and "failed" in common:
             common["requests"] = common["succeeded"] + common["failed"]
@@ -129,7 +131,7 @@ class Guidellm(ResultFiles):
         if "filled" in wanted:
             record.derived["filled"] = Part(filled(content, reported))
         version = value_at(content, "report.metadata.version")
-        if version is not None and version not in formats.FORMATS and found.run.endswith("#0"):
+        if version is not None and version not in formats.FORMATS and document.run.endswith("#0"):
             message = (
                 f"its format is none of {' and '.join(map(str, formats.FORMATS))}: read as far as its keys are known"
             )

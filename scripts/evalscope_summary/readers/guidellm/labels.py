@@ -17,9 +17,9 @@ _SECRET = re.compile("key|token(?!s)|secret|passw|auth|credential|cookie|header"
 _DEEPEST = 16  # objects in one another that GuideLLM writes, with some to spare
 
 
-def labels_of(found: Document, checked: Checked) -> Values:
+def labels_of(document: Document, checked: Checked) -> Values:
     """The labels of a run, and its release."""
-    content = found.content
+    content = document.content
     labels = taken(checked, content, formats.LABELS)
     if first_of(content, formats.ARGUMENTS["strategy"]) == "synchronous":
         labels["parallel"] = 1
@@ -27,7 +27,7 @@ def labels_of(found: Document, checked: Checked) -> Values:
     if isinstance(given, dict) and given:
         told = [f"{name}={value}" for name, value in given.items() if _is_open(name, value)]
         labels |= {"name": checked.text("labels", ",".join(told))} if told else {}
-    config = config_of(found.path, labels.get("name"), labels.get("model"), found.path.rpartition(".")[0])
+    config = config_of(document.path, labels.get("name"), labels.get("model"), document.path.rpartition(".")[0])
     number = checked.count("max_requests", _limit(content))
     others = {"config": config, "timestamp": _start(content), "number": number} | _data_labels(content, checked)
     return labels | {column: value for column, value in others.items() if value is not None}
@@ -80,10 +80,10 @@ def _spec(given: Any) -> Any:
         parsed = {name.strip(): value.strip() for name, _, value in pairs} if "_tokens=" in given else None
     if not isinstance(parsed, dict):
         return given if isinstance(parsed, str | int | float | None) else parsed
-    made = {
+    spec = {
         key: int(value) if str(value).isdecimal() and len(str(value)) < 16 else value for key, value in parsed.items()
     }
-    return {"kind": formats.SYNTHETIC} | made
+    return {"kind": formats.SYNTHETIC} | spec
 
 
 def _data_labels(content: Mapping[str, Any], checked: Checked) -> Values:

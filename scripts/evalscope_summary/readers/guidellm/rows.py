@@ -28,11 +28,11 @@ def rows_of(content: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
     kept: list[list[Any]] = []
     for column, key in (("succeeded", "successful"), ("failed", "errored")):
         rows = value_at(content, f"requests.{key}")
-        own = rows if isinstance(rows, list) else []
+        listed = rows if isinstance(rows, list) else []
         total = next((n for place in formats.COUNTS[column] if (n := value_at(content, place.path)) is not None), None)
-        kept.append(own)
-        if len(own) != total and any(kept):
-            raise NoRequests(f"it counts {total} requests that {column}, and has the rows of {len(own)}")
+        kept.append(listed)
+        if len(listed) != total and any(kept):
+            raise NoRequests(f"it counts {total} requests that {column}, and has the rows of {len(listed)}")
     if is_warmed_up(content):
         raise NoRequests("its request rows have those of the warm-up and the cool-down among them")
     return kept[0], kept[1]
@@ -49,20 +49,20 @@ def _seconds(values: Sequence[Any]) -> list[Any]:
 
 def requests_of(succeeded: Sequence[Any], failed: Sequence[Any]) -> Requests:
     """The requests of its rows; of one that failed only start and end count."""
-    made = Requests()
+    requests = Requests()
     rows = [*succeeded, *failed]
     unknown = [None] * len(failed)
-    put(made, "start", "request_start_time", _of(rows, "request_start_time", "start_time"))
-    put(made, "end", "request_end_time", _of(rows, "request_end_time", "end_time"))
-    put(made, "latency", "request_latency", _of(succeeded, "request_latency") + unknown)
+    put(requests, "start", "request_start_time", _of(rows, "request_start_time", "start_time"))
+    put(requests, "end", "request_end_time", _of(rows, "request_end_time", "end_time"))
+    put(requests, "latency", "request_latency", _of(succeeded, "request_latency") + unknown)
     first = _seconds(_of(succeeded, "time_to_first_token_ms"))
-    put(made, "ttft", "time_to_first_token_ms", first + unknown)
-    put(made, "input_tokens", "prompt_tokens", _of(succeeded, "prompt_tokens") + unknown)
-    put(made, "output_tokens", "output_tokens", _of(succeeded, "output_tokens") + unknown)
-    made.succeeded = array("b", [1] * len(succeeded) + [0] * len(failed))
-    made.stream = array("d", [float(value is not None) for value in first] + [math.nan] * len(failed))
-    made.interval_counts = array("q", bytes(8 * len(rows)))
-    return made
+    put(requests, "ttft", "time_to_first_token_ms", first + unknown)
+    put(requests, "input_tokens", "prompt_tokens", _of(succeeded, "prompt_tokens") + unknown)
+    put(requests, "output_tokens", "output_tokens", _of(succeeded, "output_tokens") + unknown)
+    requests.succeeded = array("b", [1] * len(succeeded) + [0] * len(failed))
+    requests.stream = array("d", [float(value is not None) for value in first] + [math.nan] * len(failed))
+    requests.interval_counts = array("q", bytes(8 * len(rows)))
+    return requests
 
 
 def filled(content: Mapping[str, Any], reported: Values) -> Values:
@@ -80,10 +80,10 @@ def filled(content: Mapping[str, Any], reported: Values) -> Values:
         "output": [],
         "total": [],
     }
-    for latency, own, asked in zip(latencies, tokens, prompts, strict=True):
-        if all(map(_is_number, (latency, own, asked))) and latency > 0:
-            given["output"].append((own / latency, 1))
-            given["total"].append(((asked + own) / latency, 1))
+    for latency, generated, asked in zip(latencies, tokens, prompts, strict=True):
+        if all(map(_is_number, (latency, generated, asked))) and latency > 0:
+            given["output"].append((generated / latency, 1))
+            given["total"].append(((asked + generated) / latency, 1))
     values: Values = {}
     for metric, pairs in given.items():
         known = [(value, weight) for value, weight in pairs if weight > 0 and ranks.usable((value,))]
