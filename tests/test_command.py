@@ -286,7 +286,7 @@ def test_a_configuration_file_counts_and_an_option_counts_more(somewhere: Path) 
     [
         (["nowhere"], ["the results tree 'nowhere' does not exist"]),
         (["results", "nix"], ["there is no table 'nix'", "overview, raw, stats"]),
-        (["results", "stat"], ["there is no table 'stat'; did you mean 'stats'?"]),
+        (["results", "stat"], ["there is no table 'stat'; did you mean 'stats'? evalscope-summary --help"]),
         (["results", "summary_sats.csv"], ["did you mean 'summary_stats.csv'?"]),
         (["nowhere", "--unlock"], ["the results tree 'nowhere' does not exist"]),
         (["results", "results"], ["'results_dir'", "one folder"]),
