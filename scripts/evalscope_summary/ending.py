@@ -42,8 +42,8 @@ def _end(number: int, frame: object) -> None:
 
 
 def end_in_a_thread() -> None:
-    """Have SIGTERM heard in a thread, now that the scheduler exists: Snakemake's handler (9.27) waits for a lock that the
-    interrupted code may hold, such as itself when the signal comes twice, and would wait for ever."""
+    """Have SIGTERM heard in a thread, now that the scheduler exists: Snakemake's handler (9.27) waits for a lock that
+    the interrupted code may hold, such as itself when the signal comes twice, and would wait for ever."""
     theirs = signal.getsignal(signal.SIGTERM)
     if not callable(theirs) or theirs is _end or threading.current_thread() is not threading.main_thread():
         return

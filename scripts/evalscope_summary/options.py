@@ -114,10 +114,10 @@ def parser() -> Parser:
         prog="evalscope-summary",
         usage=say("%(prog)s [report | compare] [RESULTS ...] [TABLE ...] [options]"),
         description=say(
-            "Turn a tree of load test results (evalscope perf, the benchmarks of vLLM and SGLang, AIPerf, GuideLLM) into"
-            " tables, in the current folder: a row per run, a row per repeated test, a row per problem. Only what is new"
-            " or changed is read. It is the Snakemake workflow of this project, started with all cores; nothing has to be"
-            " known of Snakemake."
+            "Turn a tree of load test results (evalscope perf, the benchmarks of vLLM and SGLang, AIPerf, GuideLLM)"
+            " into tables, in the current folder: a row per run, a row per repeated test, a row per problem. Only what"
+            " is new or changed is read. It is the Snakemake workflow of this project, started with all cores; nothing"
+            " has to be known of Snakemake."
         ),
         epilog=say(
             "Exit status: 0 all was made, 1 something failed, 2 wrong usage, 3 the tables were written, but runs were"
