@@ -1,11 +1,14 @@
 """What people read is Chinese under a Chinese locale, and English where it is data."""
 
 import ast
+import errno
 import json
+import os
 import re
 
 import pytest
 from conftest import CHECKOUT, MIXED, inventory_of
+from evalscope_summary import jsonfile
 from evalscope_summary.languages import CATALOG, counted, counts, language, translated
 from evalscope_summary.records import read_source
 from evalscope_summary.settings import schema
@@ -87,9 +90,15 @@ def test_every_problem_of_the_fixtures_is_translated() -> None:
         assert CHINESE.search(translated(message, "zh")), message
 
 
+def test_what_the_system_says_of_a_file_that_can_not_be_written_is_translated_too() -> None:
+    with pytest.raises(jsonfile.CantWrite) as ended, jsonfile.writing("t/x.csv"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert translated(str(ended.value), "zh") == "无法写入 t/x.csv：磁盘空间已满；请腾出空间或取得写权限，然后再次执行"
+
+
 def test_what_varies_is_translated_too_and_what_nobody_translated_stays() -> None:
     text = "it can't be read: Permission denied; copy it again, or run the test again"
-    assert translated(text, "zh") == "无法读取：Permission denied；请重新复制，或重新测试"
+    assert translated(text, "zh") == "无法读取：权限不足；请重新复制，或重新测试"
     assert translated(text, "en") == text
     assert translated("nobody said so", "zh") == "nobody said so"
     assert translated("raw, problems", "zh") == "raw, problems"  # a name of tables, and no number of problems
