@@ -1,6 +1,7 @@
-"""A wrong Python or a missing library is a message that says which, and what to do."""
+"""A wrong Python or a missing library is a message that says which, and what to do; a closed pipe is nothing to say."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,19 @@ def test_an_old_python_is_named_in_chinese_too_also_by_make() -> None:
 @pytest.mark.parametrize("program", [*PROGRAMS, "evalscope_summary/__init__.py", "evalscope_summary/old_pythons.py"])
 def test_an_old_python_understands_as_much_as_is_needed_to_say_so(program: str) -> None:
     ast.parse(Path(CHECKOUT, "scripts", program).read_text("utf-8"), feature_version=(3, 7))
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_pipe_that_closes_early_is_no_traceback(program: str, unbuffered: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, CHECKOUT / "scripts" / program, "--help"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    )
+    os.close(writing)
+    assert done.stderr == ""

@@ -10,6 +10,8 @@ if sys.version_info < (3, 11):  # noqa: UP036 (an older Python gets as far as sa
 
     refuse("use the one of the environment that evalscope-summary was installed into")
 
+from .closed_pipes import end_quietly
 from .missing import explain_missing_libraries
 
 explain_missing_libraries()
+end_quietly()
