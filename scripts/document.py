@@ -35,6 +35,7 @@ from evalscope_summary.layouts import PROBLEM_COLUMNS, STATISTIC_MEANINGS, measu
 from evalscope_summary.problems import CODES
 from evalscope_summary.readers import READERS
 from evalscope_summary.readers.base import Reader
+from evalscope_summary.record import Part
 from evalscope_summary.records import read_source
 from evalscope_summary.settings import schema
 from packaging.requirements import Requirement
@@ -382,9 +383,10 @@ def cross_check_document() -> dict[str, str]:
     for path, (names, signature) in sorted(discover(root).sources.items()):
         for record in read_source(root, path, names, signature, {"filled", "recomputed"}):
             tool = record.run.partition("/")[0]
-            common, derived = record.common.values, record.derived
-            runs["reported"][tool] = {**derived["filled"].values, **record.reported.values, **common}
-            runs["recomputed"][tool] = {**derived["recomputed"].values, **common}
+            common = record.common.values
+            filled, recomputed = (record.derived.get(part, Part()).values for part in ("filled", "recomputed"))
+            runs["reported"][tool] = {**filled, **record.reported.values, **common}
+            runs["recomputed"][tool] = {**recomputed, **common}
     tools = ("evalscope", *sorted(runs["reported"].keys() - {"evalscope"}))
     return {
         metrics: table(
