@@ -189,7 +189,9 @@ def test_a_folder_that_a_killed_start_locked_is_explained_and_unlocked(installed
     assert done.returncode == command.FAILED
     *_, last = done.stderr.splitlines()
     assert last.strip() == f"evalscope-summary {MIXED} --unlock"
-    assert run(installed, tmp_path, *shlex.split(last)[1:]).returncode == 0
+    unlocked = run(installed, tmp_path, *shlex.split(last)[1:])
+    assert (unlocked.returncode, unlocked.stderr) == (0, "")
+    assert unlocked.stdout == "The locks of this folder are taken away; now start again without --unlock\n"
     assert not list(locks.parent.glob("locks/*"))
 
 

@@ -51,12 +51,14 @@ class Call:
         settings: the whole configuration.
         makes_tables: not a dry run, `--unlock` or the like.
         is_dry: only says what would be made.
+        unlocks: only takes locks away.
     """
 
     command: list[str]
     settings: dict[str, Any]
     makes_tables: bool
     is_dry: bool
+    unlocks: bool
 
 
 def main() -> int:
@@ -122,6 +124,7 @@ def prepare(given: Any, own: Mapping[str, Any]) -> Call:
         settings,
         not (given.dry_run or given.unlock or {"-n", "--dry-run", "--dryrun", "--lint"} & set(given.snakemake)),
         given.dry_run,
+        given.unlock,
     )
 
 
@@ -252,12 +255,15 @@ def run(call: Call) -> int:
     with tempfile.TemporaryDirectory(prefix="evalscope-summary-") as folder:
         words = Path(folder, "last-words")
         status, printed, log = _start(call, words)
-        if not call.is_dry:
+        speaks = call.is_dry or call.unlocks  # instead of Snakemake
+        if not speaks:
             print(printed, end="")
         if status:
-            _say_why(words, [*printed.splitlines(), *log] if call.is_dry else log)
+            _say_why(words, [*printed.splitlines(), *log] if speaks else log)
             return FAILED
-    if call.is_dry:
+    if call.unlocks:
+        _print(say("The locks of this folder are taken away; now start again without --unlock"))
+    elif call.is_dry:
         _print(summary.of_dry_run(printed, call.settings["work_dir"]))
     if not call.makes_tables:
         return SUCCESS
@@ -287,7 +293,7 @@ def _start(call: Call, words: Path) -> tuple[int, str, list[str]]:
     if sys.stdout.isatty():
         environment[ending.TERMINAL] = "1"
         environment["COLUMNS"] = str(shutil.get_terminal_size().columns)
-    quiet = call.makes_tables or call.is_dry
+    quiet = call.makes_tables or call.is_dry or call.unlocks
     process = subprocess.Popen(
         call.command,
         stdout=subprocess.PIPE if quiet else None,
