@@ -12,9 +12,10 @@ CORES ?= all
 example: $(VENV)/installed  ## run the workflow on example/results
 	$(VENV)/bin/snakemake --cores $(CORES) --directory example
 	@echo
-	@echo "Tables: example/summary_overview.md (look here first), example/summary_raw.csv (a row per run),"
-	@echo "        example/summary_stats.csv (a row per repeated test), example/summary_problems.csv (what was left out, and why),"
-	@echo "        example/summary.datapackage.json (what every column means)"
+	@$(VENV)/bin/python scripts/say.py \
+	  "Tables: example/summary_overview.md (look here first), example/summary_raw.csv (a row per run)," \
+	  "        example/summary_stats.csv (a row per repeated test), example/summary_problems.csv (what was left out, and why)," \
+	  "        example/summary.datapackage.json (what every column means)"
 
 report: $(VENV)/report-installed  ## the interactive report of example/results
 	$(VENV)/bin/snakemake -s report/Snakefile --cores $(CORES) --directory example summary_report.html
@@ -69,7 +70,7 @@ clean:  ## remove environments and what `make example` made
 	rm -rf $(VENV) $(DEV) $(SLURM) example/.snakemake example/.evalscope-summary example/summary*
 
 $(VENV)/installed: requirements.lock
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	@$(PYTHON) scripts/evalscope_summary/old_pythons.py
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	touch $@
@@ -79,12 +80,13 @@ $(VENV)/report-installed: requirements-report.lock $(VENV)/installed
 	touch $@
 
 $(DEV)/installed: requirements-dev.lock
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	@$(PYTHON) scripts/evalscope_summary/old_pythons.py
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
 $(SLURM)/installed: requirements-dev.lock requirements-slurm.lock
+	@$(PYTHON) scripts/evalscope_summary/old_pythons.py
 	$(PYTHON) -m venv $(SLURM)
 	$(SLURM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock -r requirements-slurm.lock
 	touch $@

@@ -30,10 +30,12 @@ from evalscope_summary.columns import (
     STANDARD,
 )
 from evalscope_summary.discovery import discover
+from evalscope_summary.languages import translated
 from evalscope_summary.layouts import PROBLEM_COLUMNS, STATISTIC_MEANINGS, measured_columns
 from evalscope_summary.problems import CODES
 from evalscope_summary.readers import READERS
 from evalscope_summary.readers.base import Reader
+from evalscope_summary.record import Part
 from evalscope_summary.records import read_source
 from evalscope_summary.settings import schema
 from packaging.requirements import Requirement
@@ -196,8 +198,9 @@ def codes_table(translations: dict[str, str], head: str) -> str:
     return table(head, ((f"`{code}`", translations.get(meaning, meaning)) for code, meaning in CODES.items()))
 
 
-def example() -> dict[str, str]:
-    """What `make example` prints, and some rows and columns of each table, as Markdown. Runs the workflow.
+def example() -> dict[str, dict[str, str]]:
+    """What `make example` prints, and some rows and columns of each table, as Markdown, for each README. Runs the
+    workflow.
 
     Raises:
         SystemExit: the workflow failed; the text is what it said.
@@ -210,9 +213,13 @@ def example() -> dict[str, str]:
         if outcome.returncode:
             raise SystemExit(outcome.stderr)
         counts = re.findall(r"^\d+ runs? found.*$", outcome.stderr, re.MULTILINE)
-        last = re.findall(r'^\t@echo "(.*)"$', (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
-        printed = "\n".join(["```", "…", *counts, "…", *last, "```"])
-        return {"printed": printed, **{name: _excerpt(Path(folder), name) for name in EXCERPTS}}
+        last = re.findall(r'^\t  "(.*)"(?: \\)?$', (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+        lines = ["…", *counts, "…", *last]
+        excerpts = {name: _excerpt(Path(folder), name) for name in EXCERPTS}
+        return {
+            readme: {"printed": "\n".join(["```", *(translated(line, to) for line in lines), "```"]), **excerpts}
+            for readme, to in (("README.md", "en"), ("README.zh-CN.md", "zh"))
+        }
 
 
 def _excerpt(folder: Path, name: str) -> str:
@@ -376,9 +383,10 @@ def cross_check_document() -> dict[str, str]:
     for path, (names, signature) in sorted(discover(root).sources.items()):
         for record in read_source(root, path, names, signature, {"filled", "recomputed"}):
             tool = record.run.partition("/")[0]
-            common, derived = record.common.values, record.derived
-            runs["reported"][tool] = {**derived["filled"].values, **record.reported.values, **common}
-            runs["recomputed"][tool] = {**derived["recomputed"].values, **common}
+            common = record.common.values
+            filled, recomputed = (record.derived.get(part, Part()).values for part in ("filled", "recomputed"))
+            runs["reported"][tool] = {**filled, **record.reported.values, **common}
+            runs["recomputed"][tool] = {**recomputed, **common}
     tools = ("evalscope", *sorted(runs["reported"].keys() - {"evalscope"}))
     return {
         metrics: table(
@@ -413,12 +421,11 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something would change")
     check = parser.parse_args().check
     chinese = json.loads((ROOT / "config" / "columns.zh.json").read_text("utf-8"))
-    shown = example()
     generated: list[tuple[str, Callable[[str], str]]] = [
         *(
             (readme, between_markers(name, content))
-            for readme in ("README.md", "README.zh-CN.md")
-            for name, content in shown.items()
+            for readme, contents in example().items()
+            for name, content in contents.items()
         ),
         (
             "docs/columns.zh-CN.md",

@@ -112,10 +112,13 @@ def main() -> int:
     parts, problems = [], []
     for root, tree in trees.items():
         name = storable(names[root])
+        lost = of_tree(tree.problems.values(), name)
+        for problem in lost:
+            _say_lost(problem.run, problem.message)
         sources = dict(sorted(tree.sources.items()))
         records = list(_with_progress(read_all(root, sources, wanted), len(sources)))
         parts.append(assemble_all(records, settings, cells_in(TABLES["raw"](settings)), labels, name))
-        problems += of_tree(tree.problems.values(), name)
+        problems += lost
     merged = merge(parts)
     problems = sort_problems([*merged.problems, *warnings(merged, settings), *problems])
     path = Path(f"{settings['output']}_problems.csv")
@@ -149,6 +152,11 @@ def write(path: Path, table: str, merged: Assembled, settings: dict[str, Any]) -
     )
 
 
+def _say_lost(run: str, *messages: str) -> None:
+    reason = "; ".join(map(translated, messages))
+    print(say("Error processing folder {run}: {reason}", run=printable(run), reason=reason), file=sys.stderr)
+
+
 def _with_progress(records: Iterator[Record], count: int) -> Iterator[Record]:
     """Say what was read: a bar on a terminal, else a line per run, as the original did."""
     if sys.stderr.isatty():
@@ -156,11 +164,9 @@ def _with_progress(records: Iterator[Record], count: int) -> Iterator[Record]:
 
         records = iter(tqdm(records, total=count, desc=say("reading"), unit="run"))
     for record in records:
-        run = printable(record.run)
         if record.skipped:
             skipped = [problem for problem in record.problems if problem.severity == "skipped"]
-            reason = "; ".join(translated(problem.message) for problem in skipped)
-            print(say("Error processing folder {run}: {reason}", run=run, reason=reason), file=sys.stderr)
+            _say_lost(record.run, *(problem.message for problem in skipped))
         elif not sys.stderr.isatty():
             where = f"{record.values.get('config', '')}/{record.values.get('timestamp', '')}"
             print(say("Processed: {run}", run=printable(where)))

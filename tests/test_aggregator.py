@@ -56,6 +56,14 @@ def test_speaks_english(tmp_path: Path) -> None:
     assert "p2_n40_killed" in done.stderr
 
 
+def test_names_what_can_not_be_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "shared").symlink_to("x" * 300)
+    done = run(tmp_path)
+    assert done.stderr.startswith("Error processing folder shared: it can't be looked at: File name too long; ")
+    assert done.returncode == 1
+
+
 def test_speaks_the_originals_chinese_under_a_chinese_locale(tmp_path: Path) -> None:
     done = run(tmp_path, "--results-dir", str(RESULTS), locale="zh_CN.UTF-8")
     lines = done.stdout.splitlines()

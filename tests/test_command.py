@@ -95,6 +95,27 @@ def test_the_installed_command_makes_the_tables_says_what_it_did_and_then_finds_
     assert content["settings"]["strict"] is True
 
 
+def test_a_dry_run_says_in_words_what_would_be_read_and_written(installed: Path, tmp_path: Path) -> None:
+    options = (str(MIXED), "raw", "--batches", "2", "-n")
+    dry = run(installed, tmp_path, *options)
+    assert (dry.returncode, dry.stderr) == (0, "")
+    assert dry.stdout.splitlines() == [
+        "would be read: what is new or changed in 2 of 2 batches of runs",
+        "would be written: summary_problems.csv, summary_raw.csv",
+        "This was a dry run: nothing was made",
+    ]
+    assert not list(tmp_path.glob("summary*"))
+    assert run(installed, tmp_path, *options, language="zh_CN.UTF-8").stdout.splitlines() == [
+        "将读取：2 批（共 2 批）中新增或有变化的运行",
+        "将写入：summary_problems.csv, summary_raw.csv",
+        "这是试运行：没有生成任何内容",
+    ]
+    run(installed, tmp_path, *options[:-1])
+    assert run(installed, tmp_path, *options).stdout.splitlines() == [
+        "Nothing would have to be written: all files are up to date"
+    ]
+
+
 def on_a_terminal(installed: Path, folder: Path, columns: int, language: str) -> list[str]:
     """What the command shows on a terminal of so many columns, by lines and by what is drawn over each other."""
     ours, theirs = pty.openpty()
@@ -168,7 +189,9 @@ def test_a_folder_that_a_killed_start_locked_is_explained_and_unlocked(installed
     assert done.returncode == command.FAILED
     *_, last = done.stderr.splitlines()
     assert last.strip() == f"evalscope-summary {MIXED} --unlock"
-    assert run(installed, tmp_path, *shlex.split(last)[1:]).returncode == 0
+    unlocked = run(installed, tmp_path, *shlex.split(last)[1:])
+    assert (unlocked.returncode, unlocked.stderr) == (0, "")
+    assert unlocked.stdout == "The locks of this folder are taken away; now start again without --unlock\n"
     assert not list(locks.parent.glob("locks/*"))
 
 
@@ -230,7 +253,7 @@ def test_every_key_of_the_configuration_is_an_option_with_its_description(
         (["--strict", "new"], ["--config", "strict=False"]),
         (["--strict", "results"], ["--config", "results_dir=results", "strict=False"]),
         (["results", "requests"], ["summary_requests.parquet", "--config", "results_dir=results"]),
-        (["-n"], ["--quiet", "host", "rules", "reason", "--dry-run"]),
+        (["-n"], ["--dry-run"]),
         (["--unlock"], ["--unlock"]),
         (["results", "--snakemake", "--executor", "slurm"], ["--executor", "slurm", "--config", "results_dir=results"]),
         (["results", "--snakemake", "--", "--touch"], ["--touch", "--config", "results_dir=results"]),
@@ -265,7 +288,7 @@ def test_a_configuration_file_counts_and_an_option_counts_more(somewhere: Path) 
     [
         (["nowhere"], ["the results tree 'nowhere' does not exist"]),
         (["results", "nix"], ["there is no table 'nix'", "overview, raw, stats"]),
-        (["results", "stat"], ["there is no table 'stat'; did you mean 'stats'?"]),
+        (["results", "stat"], ["there is no table 'stat'; did you mean 'stats'? evalscope-summary --help"]),
         (["results", "summary_sats.csv"], ["did you mean 'summary_stats.csv'?"]),
         (["nowhere", "--unlock"], ["the results tree 'nowhere' does not exist"]),
         (["results", "results"], ["'results_dir'", "one folder"]),

@@ -197,11 +197,12 @@ def test_a_sheet_is_read_as_a_frame_with_the_names_of_the_columns(made: Project)
 
 
 def test_numbers_have_the_digits_of_their_unit_and_columns_the_width_of_their_cells(tmp_path: Path) -> None:
-    columns = (BY_NAME["run"], BY_NAME["ttft"], BY_NAME["output_throughput"], BY_NAME["parallel"])
-    row = {"run": "x" * 45, "ttft": 0.123456, "output_throughput": 1234.567, "parallel": 8}
+    columns = tuple(BY_NAME[name] for name in ("run", "ttft", "output_throughput", "parallel", "slo_share"))
+    row = {"run": "x" * 45, "ttft": 0.123456, "output_throughput": 1234.567, "parallel": 8, "slo_share": 0.875}
     write_workbook(tmp_path / "t.xlsx", {"s": (columns, frame_of(columns, [row]))})
     sheet = openpyxl.load_workbook(tmp_path / "t.xlsx")["s"]
-    assert [cell.number_format for cell in sheet[2]] == ["General", "0.0000", "0.00", "General"]
+    assert [cell.number_format for cell in sheet[2]] == ["General", "0.0000", "0.00", "General", "0.0%"]
+    assert sheet["E2"].value == 0.875
     widths = [sheet.column_dimensions[letter].width for letter in "ABCD"]
     assert 45 < widths[0] < 50
     assert widths[1] < 12 < widths[2] < 25

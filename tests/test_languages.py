@@ -1,11 +1,14 @@
 """What people read is Chinese under a Chinese locale, and English where it is data."""
 
 import ast
+import errno
 import json
+import os
 import re
 
 import pytest
 from conftest import CHECKOUT, MIXED, inventory_of
+from evalscope_summary import jsonfile
 from evalscope_summary.languages import CATALOG, counted, counts, language, translated
 from evalscope_summary.records import read_source
 from evalscope_summary.settings import schema
@@ -66,13 +69,14 @@ def test_all_that_is_said_is_translated() -> None:
 
 
 def problems() -> set[str]:
-    """The messages of the problems of all fixtures."""
+    """The messages of the problems of all fixtures, of every tool."""
     found = set()
-    for tree in (MIXED, *(CHECKOUT / "tests" / "fixtures" / "runs").iterdir()):
+    fixtures = CHECKOUT / "tests" / "fixtures"
+    for tree in (MIXED, *(fixtures / "runs").iterdir(), fixtures / "tools", fixtures / "cross_check"):
         inventory = inventory_of(tree)
         found |= {problem.message for problem in inventory.problems}
         for source, claimed in inventory.sources.items():
-            for record in read_source(str(tree), source, *claimed, {"filled"}):
+            for record in read_source(str(tree), source, *claimed, {"filled", "recomputed"}):
                 parts = [record.common, record.reported, *record.derived.values()]
                 found |= {
                     problem.message for problem in (*record.problems, *(p for part in parts for p in part.problems))
@@ -82,14 +86,47 @@ def problems() -> set[str]:
 
 def test_every_problem_of_the_fixtures_is_translated() -> None:
     messages = problems()
-    assert messages
+    assert any("GuideLLM" in message for message in messages)
     for message in messages:
-        assert CHINESE.search(translated(message, "zh")), message
+        chinese = translated(message, "zh")
+        assert CHINESE.search(chinese), message
+        assert not re.search("[a-z]+ [a-z]+ [a-z]+ [a-z]+", chinese), f"only a part of it: {chinese}"
+
+
+def in_functions(node: ast.AST, at_work: bool = False) -> set[str]:
+    """The texts that the functions of a module make, without docstrings and what is documentation."""
+    if isinstance(node, ast.FunctionDef):
+        if node.name == "origins":
+            return set()
+        at_work = True
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return set()
+    if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        return set(texts_of(node)) if at_work else set()
+    return {text for child in ast.iter_child_nodes(node) for text in in_functions(child, at_work)}
+
+
+def test_every_reason_that_a_reader_finds_is_translated() -> None:
+    package = CHECKOUT / "scripts" / "evalscope_summary"
+    readers = [file for file in (package / "readers").rglob("*.py") if file.name != "definitions.py"]
+    sentence = re.compile("[a-z]+ [a-z]+ [a-z]+ [a-z]+")
+    found = set()
+    for file in (*readers, package / "tables" / "assembling.py", package / "tables" / "comparable.py"):
+        found |= {text for text in in_functions(ast.parse(file.read_text("utf-8"))) if sentence.search(text)}
+    assert len(found) > 30
+    parts = {"run the test again", "copy it again, or run the test again"}  # of messages that are
+    assert sorted(text for text in found - parts if not CHINESE.search(translated(text, "zh"))) == []
+
+
+def test_what_the_system_says_of_a_file_that_can_not_be_written_is_translated_too() -> None:
+    with pytest.raises(jsonfile.CantWrite) as ended, jsonfile.writing("t/x.csv"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert translated(str(ended.value), "zh") == "无法写入 t/x.csv：磁盘空间已满；请腾出空间或取得写权限，然后再次执行"
 
 
 def test_what_varies_is_translated_too_and_what_nobody_translated_stays() -> None:
     text = "it can't be read: Permission denied; copy it again, or run the test again"
-    assert translated(text, "zh") == "无法读取：Permission denied；请重新复制，或重新测试"
+    assert translated(text, "zh") == "无法读取：权限不足；请重新复制，或重新测试"
     assert translated(text, "en") == text
     assert translated("nobody said so", "zh") == "nobody said so"
     assert translated("raw, problems", "zh") == "raw, problems"  # a name of tables, and no number of problems

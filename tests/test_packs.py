@@ -48,6 +48,19 @@ def read_elsewhere(inventory: Inventory, records: Records, ship_files: bool) -> 
     return count, packs.unpack(back, inventory, records)
 
 
+def test_a_python_that_knows_no_filters_of_archives_will_do(
+    inventory: Inventory, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = tarfile.TarFile.extractall
+
+    def older(archive: tarfile.TarFile, path: Path) -> None:  # as of Python 3.11.0 to 3.11.3
+        newer(archive, path, filter="data")
+
+    monkeypatch.delattr(tarfile, "data_filter")
+    monkeypatch.setattr(tarfile.TarFile, "extractall", older)
+    assert read_elsewhere(inventory, records, ship_files=True) == (2, 2)
+
+
 @pytest.mark.parametrize("ship_files", [True, False])
 def test_records_of_a_job_elsewhere_are_those_that_are_made_here(
     inventory: Inventory, records: Records, tmp_path: Path, ship_files: bool

@@ -144,6 +144,10 @@ def test_a_tree_that_is_away_is_named_and_changes_nothing(project: Project) -> N
     text, _ = start(project, succeeds=False)
     assert "no run was found below 'june', but there were runs before" in text
     assert project.tables() == tables
+    (project.folder / "june" / "shared").symlink_to("x" * 300)  # nobody can look at it
+    text, _ = start(project, succeeds=False)
+    assert "but there were runs before: some of it can't be read (shared: it can't be looked at: " in text
+    (project.folder / "june" / "shared").unlink()
     project.configure(results_dir=["july", "june"], allow_empty=True)
     text, read = start(project)
     assert "no run was found below 'june'" in text

@@ -244,6 +244,17 @@ def test_a_number_that_is_none_is_empty(tmp_path: Path) -> None:
     assert codes(record) == []
 
 
+@pytest.mark.parametrize("duration", [..., None, 0, math.nan])
+def test_a_run_without_a_duration_has_its_other_cells(tmp_path: Path, duration: Any) -> None:
+    kept, (held,) = changed(tmp_path, duration=duration), lines(f"{NEW}/include_usage")
+    assert kept.values["ttft"] == held["mean_ttft_ms"] / 1000
+    assert kept.values["output_throughput"] == held["output_throughput"], "as the tool says it"
+    assert kept.values.keys().isdisjoint({"time_taken", "timestamp"})
+    assert codes(kept) == []
+    without = changed(tmp_path, duration=duration, total_throughput=...)
+    assert "total_throughput" not in without.values, "tokens over no time"
+
+
 def test_the_rows_of_a_run_are_its_requests() -> None:
     (record,) = found(f"{NEW}/flaky")
     path, _, _ = record.run.partition("#")

@@ -1,15 +1,19 @@
 """The workflow as its users start it: targets, configuration, names, bad trees."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import MIXED, NOTHING_TO_DO, Project, copy_checkout, rows_of, tree_state
+from evalscope_summary import ending
 
 RUN = MIXED / "1.4.2" / "p1_n5_dp_short" / "20261124_021947" / "mock-7b"
 
@@ -374,3 +378,23 @@ def test_a_start_that_is_terminated_before_its_first_job_leaves_no_lock(new_proj
     process.terminate()
     assert process.wait(60) != 0
     assert not list(locks.glob("*"))
+
+
+def test_a_start_that_is_terminated_while_its_scheduler_is_busy_does_not_wait_for_ever() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    lock, heard = threading.Lock(), threading.Event()
+
+    def as_snakemake_does(number: int, frame: object) -> None:
+        if lock.acquire(timeout=5):  # without an end there
+            lock.release()
+            heard.set()
+
+    try:
+        signal.signal(signal.SIGTERM, as_snakemake_does)
+        ending.end_in_a_thread()
+        with lock:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not heard.is_set()
+        assert heard.wait(4)
+    finally:
+        signal.signal(signal.SIGTERM, before)

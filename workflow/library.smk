@@ -28,7 +28,8 @@ def checkout():
             archive, files = Path(temporary, "archive"), Path(temporary, "files")
             repository.git.archive(commit, format="tar", output=archive)
             with tarfile.open(archive) as tar:
-                tar.extractall(files, filter="data")
+                # Debian 12 has Python 3.11.2, and 3.11.4 was the first to know filters
+                tar.extractall(files, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
             try:
                 files.rename(folder)
             except OSError:

@@ -6,11 +6,12 @@ import sys
 __version__ = "0.1.0"
 
 if sys.version_info < (3, 11):  # noqa: UP036 (an older Python gets as far as saying it)
-    sys.exit(
-        f"evalscope-summary: Python 3.11 or later is needed, and this is {sys.version.split()[0]} ({sys.executable}):"
-        " use the one of the environment that evalscope-summary was installed into"
-    )
+    from .old_pythons import refuse
 
+    refuse("use the one of the environment that evalscope-summary was installed into")
+
+from .closed_pipes import end_quietly
 from .missing import explain_missing_libraries
 
 explain_missing_libraries()
+end_quietly()

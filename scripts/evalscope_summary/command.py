@@ -50,11 +50,15 @@ class Call:
         command: the Snakemake command line.
         settings: the whole configuration.
         makes_tables: not a dry run, `--unlock` or the like.
+        is_dry: only says what would be made.
+        unlocks: only takes locks away.
     """
 
     command: list[str]
     settings: dict[str, Any]
     makes_tables: bool
+    is_dry: bool
+    unlocks: bool
 
 
 def main() -> int:
@@ -112,13 +116,15 @@ def prepare(given: Any, configured: Mapping[str, Any]) -> Call:
             *(sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", given.cores),
             *targets,
             *(["--configfile", given.config_file] if given.config_file else []),
-            *(["--quiet", "host", "rules", "reason", "--dry-run"] if given.dry_run else []),
+            *(["--dry-run"] if given.dry_run else []),
             *(["--unlock"] if given.unlock else []),
             *given.snakemake,
             *(["--config", *(f"{key}={config_text(value)}" for key, value in passed.items())] if passed else []),
         ],
         settings,
         not (given.dry_run or given.unlock or {"-n", "--dry-run", "--dryrun", "--lint"} & set(given.snakemake)),
+        given.dry_run,
+        given.unlock,
     )
 
 
@@ -249,15 +255,25 @@ def run(call: Call) -> int:
     with tempfile.TemporaryDirectory(prefix="evalscope-summary-") as folder:
         words = Path(folder, "last-words")
         status, printed, log = _start(call, words)
-        print(printed, end="")
+        speaks = call.is_dry or call.unlocks  # instead of Snakemake
+        if not speaks:
+            print(printed, end="")
         if status:
-            _say_why(words, log)
+            _say_why(words, [*printed.splitlines(), *log] if speaks else log)
             return FAILED
+    if call.unlocks:
+        _print(say("The locks of this folder are taken away; now start again without --unlock"))
+    elif call.is_dry:
+        _print(summary.of_dry_run(printed, call.settings["work_dir"]))
     if not call.makes_tables:
         return SUCCESS
     ended = summary.of(call.settings, before, began)
-    print(_on_lines(ended.text) if sys.stdout.isatty() else ended.text)
+    _print(ended.text)
     return SKIPPED if ended.disturbing else SUCCESS
+
+
+def _print(text: str) -> None:
+    print(_on_lines(text) if sys.stdout.isatty() else text)
 
 
 def _on_lines(text: str) -> str:
@@ -277,7 +293,7 @@ def _start(call: Call, words: Path) -> tuple[int, str, list[str]]:
     if sys.stdout.isatty():
         environment[ending.TERMINAL] = "1"
         environment["COLUMNS"] = str(shutil.get_terminal_size().columns)
-    quiet = call.makes_tables
+    quiet = call.makes_tables or call.is_dry or call.unlocks
     process = subprocess.Popen(
         call.command,
         stdout=subprocess.PIPE if quiet else None,

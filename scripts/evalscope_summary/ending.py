@@ -41,6 +41,19 @@ def _end(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
+def end_in_a_thread() -> None:
+    """Have SIGTERM heard in a thread, now that the scheduler exists: Snakemake's handler (9.27) waits for a lock that
+    the interrupted code may hold, such as itself when the signal comes twice, and would wait for ever."""
+    theirs = signal.getsignal(signal.SIGTERM)
+    if not callable(theirs) or theirs is _end or threading.current_thread() is not threading.main_thread():
+        return
+
+    def hear(number: int, frame: object) -> None:
+        threading.Thread(target=theirs, args=(number, None), daemon=True).start()
+
+    signal.signal(signal.SIGTERM, hear)
+
+
 class Ending:
     """What a start does before its first job and after its last one.
 
@@ -68,7 +81,8 @@ class Ending:
         return merged or status.State.of_tables(self._table("raw.csv"), self._table("problems.csv"))
 
     def begin(self) -> None:
-        """Note what the last start left, if that start could not note it itself."""
+        """Note what the last start left, if that start could not note it itself; from now on, SIGTERM ends the jobs."""
+        end_in_a_thread()
         last = self._folder.outputs / status.LAST
         if not last.exists() and (now := self._now()):
             with _told():

@@ -7,23 +7,16 @@ are translated where they are shown.
 
 import functools
 import json
-import locale
-import os
 import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .old_pythons import language as language
+
 CATALOG = Path(__file__).parents[2] / "config" / "messages.zh.json"
 _FIELD = re.compile(r"\{(\w+)\}")
-
-
-def language() -> str:
-    """`zh` under a Chinese locale, else `en`."""
-    name = next((os.environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(key)), "")
-    name = name or locale.getlocale()[0] or ""
-    return "zh" if name.lower().startswith(("zh", "chinese")) else "en"
 
 
 @functools.cache

@@ -100,11 +100,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong, at the end, and leave with 2."""
-        self.exit(
-            2,
-            say("{program}: {message}; {program} --help shows all", program=self.prog, message=translated(message))
-            + "\n",
-        )
+        said = translated(message)
+        if said.endswith(("?", "？")):
+            line = say("{program}: {question} {program} --help shows all", program=self.prog, question=said)
+        else:
+            line = say("{program}: {message}; {program} --help shows all", program=self.prog, message=said)
+        self.exit(2, line + "\n")
 
 
 def parser() -> Parser:
@@ -113,9 +114,10 @@ def parser() -> Parser:
         prog="evalscope-summary",
         usage=say("%(prog)s [report | compare] [RESULTS ...] [TABLE ...] [options]"),
         description=say(
-            "Turn a tree of evalscope perf results into tables, in the current folder: a row per run, a row per"
-            " repeated test, a row per problem. Only what is new or changed is read. It is the Snakemake workflow of"
-            " this project, started with all cores; nothing has to be known of Snakemake."
+            "Turn a tree of load test results (evalscope perf, the benchmarks of vLLM and SGLang, AIPerf, GuideLLM)"
+            " into tables, in the current folder: a row per run, a row per repeated test, a row per problem. Only what"
+            " is new or changed is read. It is the Snakemake workflow of this project, started with all cores; nothing"
+            " has to be known of Snakemake."
         ),
         epilog=say(
             "Exit status: 0 all was made, 1 something failed, 2 wrong usage, 3 the tables were written, but runs were"

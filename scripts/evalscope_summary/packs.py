@@ -132,7 +132,10 @@ def extract(packed: Path, target: Path) -> Iterator[int]:
     with TemporaryDirectory(prefix="evalscope-summary-") as temporary:
         folder = Path(temporary)
         with tarfile.open(packed) as archive:
-            archive.extractall(folder, filter="data")
+            if hasattr(tarfile, "data_filter"):
+                archive.extractall(folder, filter="data")
+            else:  # Python before 3.11.4, such as that of Debian 12
+                archive.extractall(folder)
         inventory = Inventory.load(folder / _INVENTORY)
         if inventory.readers != reader_digests(inventory.own_readers):
             raise WrongPlace(

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,6 +72,32 @@ def of(settings: Mapping[str, Any], before: Mapping[str, int], began: float) -> 
     if disturbing:
         lines.append(say("strict: runs were skipped, so this ends with exit status 3"))
     return Ended("\n".join(lines), disturbing)
+
+
+def of_dry_run(log: str, work_dir: str) -> str:
+    """What would be done.
+
+    Args:
+        log: what Snakemake (9.19, 9.27) printed with `--dry-run`.
+        work_dir: the setting; what lies there is no table.
+    """
+    made = [file for files in re.findall(r"^    output: (.+)$", log, re.MULTILINE) for file in files.split(", ")]
+    batches = [batch for file in made if (batch := re.search(r"/extracted/\d+-of-(\d+)$", file))]
+    tables = [file for file in made if not file.startswith(f"{work_dir}/")]
+    if not made:
+        return say("Nothing would have to be written: all files are up to date")
+    lines = []
+    if batches:
+        lines.append(
+            say(
+                "would be read: what is new or changed in {number} of {total} batches of runs",
+                number=len(batches),
+                total=batches[0][1],
+            )
+        )
+    if tables:
+        lines.append(say("would be written: {files}", files=", ".join(sorted(tables))))
+    return "\n".join([*lines, say("This was a dry run: nothing was made")])
 
 
 def _status(path: Path, settings: Mapping[str, Any], began: float, is_new: bool) -> dict[str, Any]:

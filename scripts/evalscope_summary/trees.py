@@ -93,6 +93,12 @@ def _check_empty(tree: discovery.Tree, given: str, known: bool, config: Mapping[
         named = ", ".join(repr(printable(path)) for path in some[:_NAMED]) + (", …" if len(some) > _NAMED else "")
         nothing = f"by {' and '.join(map(repr, keys))}, no run is left below {given!r} (left out: {named})"
         reason = "mend what leaves them out. Nothing was changed. If that is what you want, set `allow_empty: true`"
+    elif tree.problems:
+        problem = next(iter(tree.problems.values()))
+        reason = (
+            f"some of it can't be read ({printable(problem.run)}: {problem.message})."
+            " Nothing was changed. Mend that; if the runs are gone for good, set `allow_empty: true`"
+        )
     if not config["allow_empty"] and known:
         raise EmptyTree(f"{nothing}, but there were runs before: {reason}")
     _say(nothing)

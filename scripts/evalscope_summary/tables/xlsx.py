@@ -22,6 +22,7 @@ _XLSX_UNITS = 32767  # of UTF-16 that a cell can hold; longer texts end with an 
 XLSX_ROWS = 2**20 - 1
 """Rows that fit into a sheet below its header."""
 _FORMATS = {"s": "0.0000", "tok/s": "0.00", "req/s": "0.00", "GiB": "0.00", "%": "0.0", "tokens": "0.0"}
+_FORMATS["share"] = "0.0%"  # of 1, which has no unit: shown as a percentage
 _OTHER_FORMAT = "0.000"  # of fractions without a unit
 _MEASURED = 1000  # rows whose cells say how wide a column has to be
 _WIDEST, _NARROWEST = 60, 6  # characters
@@ -75,7 +76,7 @@ def _write_sheet(
         head = heading(column, language)
         widths.append(width(head) + _FILTER)
         sheet.write_string(0, number, head, formats[_HEAD])
-    digits = [formats.get(column.unit, formats[""]) if column.type == "float" else None for column in columns]
+    digits = [formats.get(_shown_as(column), formats[""]) if column.type == "float" else None for column in columns]
     messages = {number for number, column in enumerate(columns) if (column.role, column.name) == ("problem", "message")}
     rows = 0
     for rows, row in enumerate(itertools.islice(rows_of(table, columns), XLSX_ROWS + 1), 1):
@@ -95,6 +96,10 @@ def _write_sheet(
         sheet.set_column(number, number, max(_NARROWEST, min(needed, _WIDEST)))
     sheet.autofilter(0, 0, rows, len(columns) - 1)
     return rows
+
+
+def _shown_as(column: Column) -> str:
+    return "share" if not column.unit and "share" in column.name.split("_") else column.unit
 
 
 def _fitting(text: str) -> str:
