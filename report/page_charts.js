@@ -84,12 +84,13 @@ async function drawChart(name) {
     spec.params.find((one) => one.name === `log${axis.toUpperCase()}`).value = logs.includes(axis);
     if (width < 500) encoding.axis.tickCount = 4;
   }
-  spec.params.find((one) => one.name === "kept").value = state.kept;
+  const tones = (brought) => domain.map((key, i) => looks[i][0] + ((brought === null ? state.kept.length && !state.kept.includes(key) : key !== brought) ? "12" : "")); // all but hidden
+  spec.params.push({ name: "tones", value: tones(null) });
   const beside = name === "repeatability" || compared ? 130 : 0; // names of metrics or tests stand left of the plot
   const letters = Math.floor((width - beside - 60) / 7), shownNames = domain.map((one) => (one.length > letters ? `${one.slice(0, letters >> 1)}…${one.slice(1 - (letters >> 1))}` : one));
   const legend = { orient: "bottom", columns: Math.max(1, Math.floor((width - beside - 20) / (Math.max(...shownNames.map((one) => one.length)) * 6.3 + 30))), values: domain, labelExpr: `${JSON.stringify(shownNames)}[indexof(domain('color'), datum.label)]` };
   const title = compared ? "" : named(state.by);
-  Object.assign(spec.encoding.color, { title, scale: { domain, range: looks.map(([colour]) => colour) }, legend });
+  Object.assign(spec.encoding.color, { title, scale: { domain, range: domain.map((_, i) => ({ expr: `tones[${i}]` })) }, legend });
   spec.layer = spec.layer.filter((layer) => layer.data?.name !== "others" || others.length);
   const slo = name === "pareto" && DATA.slo.token_latency ? [{ x: 1 / DATA.slo.token_latency }] : [], marked = section.querySelector(".notes ul") !== null;
   spec.layer = spec.layer.filter((layer) => (layer.data?.name !== "slo" || slo.length) && (marked || !JSON.stringify(layer.transform ?? "").includes('"lookup"'))); // no scale without values
@@ -115,15 +116,21 @@ async function drawChart(name) {
     i18n: { CLICK_TO_VIEW_ACTIONS: t("menu"), SVG_ACTION: t("saveSvg"), PNG_ACTION: t("savePng") }, downloadFileName: name,
     config: { ...chartTheme(width), aria: rows.length <= MANY }, tooltip: { theme: isDark() ? "dark" : "light", formatTooltip: (row, escape) => tooltip(row, titles, escape) },
   });
-  views.set(name, made);
+  views.set(name, Object.assign(made, { tones }));
   made.view.addEventListener("pointerover", (_, item) => bring(item?.datum?.key ?? null));
-  made.view.addEventListener("click", (_, item) => { if (item?.datum?.row !== undefined) showRun(section, item.datum.row); else if (item?.datum?.key) keep(item.datum.key); });
+  made.view.addEventListener("click", (_, item) => { const row = runOf(item?.datum ?? {}); if (row !== undefined) showRun(section, row); else if (item?.datum?.key) keep(item.datum.key); });
 }
+
+/** The run that a point stands for: itself, or the only one of its group. */
+const runOf = (datum) => datum.row ?? (datum.runs === 1 ? datum.first : undefined);
 
 /** Bring a value out in all charts that are in view, null for none. */
 function bring(key) {
-  for (const [name, { view: one }] of views) if (inView.has(name) && one.signal("brought") !== key) one.signal("brought", key).runAsync();
+  if (key === broughtOut) return;
+  broughtOut = key;
+  for (const [name, { view: one, tones }] of views) if (inView.has(name)) one.signal("tones", tones(key)).runAsync();
 }
+let broughtOut = null;
 
 function keep(key) {
   set("kept", state.kept.includes(key) ? state.kept.filter((one) => one !== key) : [...state.kept, key]);
@@ -144,11 +151,11 @@ function breaksShown(name, fields, rows) {
 
 /** What is shown of a point: the only HTML that is made of text here, so all of it is escaped. */
 function tooltip(row, titles, escape) {
-  const of = row.row !== undefined, time = row.time && new Date(row.time).toISOString().slice(0, 19).replace("T", " ");
+  const run = runOf(row), of = run !== undefined, time = row.time && new Date(row.time).toISOString().slice(0, 19).replace("T", " ");
   const lines = [
     [t("release"), row.change && row.release], [row.metric, row.change ?? row.cv], [named(state.by), row.key], [t("name"), row.name !== row.key && row.name], [named(state.dash), state.dash && row.dash],
     [t("level"), row.load], [titles.y, row.mean_y ?? row.y], [titles.x, time ?? row.mean_x ?? row.x], [t("low"), row.min_y ?? row.ratio_low ?? row.low], [t("high"), row.max_y ?? row.ratio_high ?? row.high], [t("runs"), row.runs],
-    [t("test"), row.test], [t("runPath"), of && short(text("run", row.row))], [t("release"), of && DATA.windows[DATA.window[row.row]].label],
+    [t("test"), row.test], [t("runPath"), of && short(text("run", run))], [t("release"), of && DATA.windows[DATA.window[run]].label],
   ];
   const shown = lines.filter(([name, value]) => name && value !== undefined && value !== "" && value !== false && value !== null);
   return `<table>${shown.map(([name, value]) => `<tr><td class="key">${escape(name)}</td><td class="value">${escape(shownValue(value))}</td></tr>`).join("")}</table>`;

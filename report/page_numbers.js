@@ -12,13 +12,14 @@ function best(rows) {
   return [...at].map(([load, own]) => [mean(valuesOf(own, "output_throughput")), load]).sort((a, b) => b[0] - a[0])[0] ?? [null, ""];
 }
 
-function drawOverview() {
-  const wrong = passingProblems(), codes = Map.groupBy(wrong, (row) => cell(PROBLEMS, "code", row) ?? ""), { values, rows } = label("load");
+/** Draw the facts and the table of numbers; `wrong`: rows of the problems that pass. */
+function drawOverview(wrong) {
+  const codes = Map.groupBy(wrong, (row) => cell(PROBLEMS, "code", row) ?? ""), { values, rows } = label("load");
   const counts = new Map();
   for (const row of view.runs) counts.set(rows[row], (counts.get(rows[row]) ?? 0) + 1);
   const levels = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a) || a - b).slice(0, LIMITS.levels).sort((a, b) => a - b);
   const byKey = Map.groupBy(view.runs, (row) => label(state.by).rows[row]), runProblems = new Map();
-  for (const row of wrong) runProblems.set(cell(PROBLEMS, "run", row), (runProblems.get(cell(PROBLEMS, "run", row)) ?? 0) + 1);
+  for (const row of wrong) runProblems.set(PROBLEM_RUNS[row], (runProblems.get(PROBLEM_RUNS[row]) ?? 0) + 1);
   const grid = view.keys.map((key) => levels.map((level) => byKey.get(key).filter((row) => rows[row] === level)));
   const most = levels.map((_, i) => Math.max(0, ...grid.map((own) => own[i].length))), cells = grid.map((own) => own.map((some) => mean(valuesOf(some, state.numbers))));
   const pick = higher(state.numbers) ? Math.max : Math.min, extremes = levels.map((_, i) => pick(...cells.map((own) => own[i]).filter((value) => value !== null)));
