@@ -37,15 +37,15 @@ function cell(table, name, row) {
 
 const column = (table, name) => table.columns[table.index.get(name)];
 const hasValues = (table, name) => {
-  const c = column(table, name);
-  return Boolean(c) && (table.data[table.index.get(name)] !== null || (table === STATS && OF_ONE.includes(c.statistic) && hasValues(RUNS, c.of)));
+  const c = column(table, name), cells = c && table.data[table.index.get(name)];
+  return Boolean(c) && ((cells?.rows ? cells.values.some((value) => value !== null) : cells !== null) || (table === STATS && OF_ONE.includes(c.statistic) && hasValues(RUNS, c.of)));
 };
 const label = (name) => RUNS.data[RUNS.index.get(name)];
 const METRICS = RUNS.columns.filter((c) => c.metric && hasValues(RUNS, c.name));
 const FAMILIES = unique(METRICS.filter((c) => c.percent !== null).map((c) => c.family));
 const LOADS = ["parallel", "rate", "offered"].filter((name) => hasValues(RUNS, name) && (name !== "offered" || hasValues(RUNS, "rate")));
 const LABELS = DATA.labels.map((one) => one.name), VARYING = LABELS.filter((name) => name !== SERIES);
-const SEARCHED = RUNS.data.filter((cells) => cells?.values);
+const SEARCHED = RUNS.data.filter((cells) => cells?.rows);
 const TIMES = range(RUNS.length).map((row) => cell(RUNS, "time", row));
 const ofPath = new Map(range(RUNS.length).map((row) => [cell(RUNS, "run", row), row]));
 const PROBLEM_RUNS = range(PROBLEMS.length).map((row) => ofPath.get(cell(PROBLEMS, "run", row))); // of each problem, its run's row
@@ -115,7 +115,8 @@ function set(key, value) {
 
 const t = (key, numbers = {}) => DATA.text[state.lang][key].replace(/\{(\w+)\}/g, (_, name) => numbers[name]);
 const meaning = (c) => c[state.lang] ?? c.en;
-const titled = (c) => meaning(c).split(/[;；]/)[0] + (c.unit ? `, ${c.unit}` : ""); // without notes on empty cells
+const brief = (c) => meaning(c).split(/[;；]/)[0]; // without notes on empty cells
+const titled = (c) => brief(c) + (c.unit ? `, ${c.unit}` : "");
 const titleOf = (name) => titled(column(RUNS, name));
 const named = (name) => meaning(DATA.labels.find((one) => one.name === name) ?? { en: name });
 const short = (value) => (value.length > 90 ? `${value.slice(0, 45)}…${value.slice(-44)}` : value);
@@ -198,11 +199,16 @@ function choose() {
   const wanted = new Set(state.keys), byHand = wanted.size ? [...counts.keys()].filter((key) => wanted.has(identity(state.by, key))) : [];
   const ranked = byHand.length ? byHand : [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a) || a - b).slice(0, LIMITS.colours);
   const keys = ranked.sort((a, b) => a - b), own = new Set(keys), runs = passing.filter((row) => own.has(rows[row]));
-  const counted = new Map(), taken = new Map(), series = label(SERIES).rows, perKey = Math.max(1, Math.floor(LIMITS.lines / Math.max(1, keys.length)));
-  for (const row of runs) { const one = counted.get(series[row]); one ? one.count++ : counted.set(series[row], { line: series[row], key: rows[row], count: 1 }); }
-  const most = [...counted.values()].sort((a, b) => b.count - a.count || a.key - b.key || a.line - b.line).filter(({ key }) => {
-    taken.set(key, (taken.get(key) ?? 0) + 1);
-    return counted.size <= LIMITS.lines || taken.get(key) <= perKey;
+  const counted = new Map(), taken = new Map(), series = label(SERIES).rows, share = Math.floor(LIMITS.points / Math.max(1, keys.length));
+  for (const row of runs) {
+    const own = counted.get(series[row]) ?? { line: series[row], key: rows[row], count: 0, groups: new Set() };
+    counted.set(own.line, own), own.count++, own.groups.add(DATA.groups[row]);
+  }
+  const whole = [...counted.values()].reduce((sum, { groups }) => sum + groups.size, 0) <= LIMITS.points;
+  const most = [...counted.values()].sort((a, b) => b.count - a.count || a.key - b.key || a.line - b.line).filter(({ key, groups }) => {
+    const before = taken.get(key) ?? 0, fits = whole || !before || before + groups.size <= share;
+    if (fits) taken.set(key, before + groups.size);
+    return fits;
   });
   const lines = most.map(({ line }) => line).sort((a, b) => a - b), inLines = new Set(lines), drawn = runs.filter((row) => inLines.has(series[row])), isDrawn = new Set(drawn), names = namesOf(keys, state.by);
   const places = keys.map((key, i) => (values.length <= LIMITS.colours ? key : i)), colours = LOOKS[isDark() ? "dark" : "light"];

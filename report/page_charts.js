@@ -43,7 +43,7 @@ function rowsOf(name) {
   const others = state.others.length ? view.others.filter(fits).slice(0, LIMITS.others).map((row) => rowOf(row, fields, chart)) : [];
   if ("at" in chart && state.at && !runs.length) notes.push(t("noneAt", { at: state.at }));
   const loops = LOADS.includes(fields.x) ? rows.filter((row) => row.x === null).length : 0, empty = rows.filter((row) => row.y === null).length;
-  if (loops) notes.push(t("undrawnLoops", { count: loops, label: titleOf(fields.x) }));
+  if (loops) notes.push(t("undrawnLoops", { count: loops, label: brief(column(RUNS, fields.x)) }));
   if (empty && "y" in chart.fields && chart.rows === "runs") notes.push(t("undrawn", { count: empty }));
   if (chart.rows === "requests" && DATA.requests.rows.length < DATA.requests.all) notes.push(t("requestRuns", { shown: DATA.requests.rows.length, all: DATA.requests.all }));
   return { rows, others, notes };
@@ -82,15 +82,17 @@ async function drawChart(name) {
     if (encoding.type !== "quantitative") continue;
     if (axis in chart.logs) encoding.scale = logs.includes(axis) ? LOOKS.log : chart.logs[axis] ? LOOKS.linear : encoding.scale;
     spec.params.find((one) => one.name === `log${axis.toUpperCase()}`).value = logs.includes(axis);
-    if (width < 500) encoding.axis.tickCount = 4;
+    const cells = label(fields[axis]), loads = logs.includes(axis) && cells?.rows ? cells.values.filter((value) => value > 0) : [];
+    if (loads.length && loads.length <= LIMITS.ticks) encoding.axis.values = loads;
+    else if (width < 500) encoding.axis.tickCount = 4;
   }
   const tones = (brought) => domain.map((key, i) => looks[i][0] + ((brought === null ? state.kept.length && !state.kept.includes(key) : key !== brought) ? "12" : "")); // all but hidden
   spec.params.push({ name: "tones", value: tones(null) });
   const beside = name === "repeatability" || compared ? 130 : 0; // names of metrics or tests stand left of the plot
   const letters = Math.floor((width - beside - 60) / 7), shownNames = domain.map((one) => (one.length > letters ? `${one.slice(0, letters >> 1)}…${one.slice(1 - (letters >> 1))}` : one));
   const legend = { orient: "bottom", columns: Math.max(1, Math.floor((width - beside - 20) / (Math.max(...shownNames.map((one) => one.length)) * 6.3 + 30))), values: domain, labelExpr: `${JSON.stringify(shownNames)}[indexof(domain('color'), datum.label)]` };
-  const title = compared ? "" : named(state.by);
-  Object.assign(spec.encoding.color, { title, scale: { domain, range: domain.map((_, i) => ({ expr: `tones[${i}]` })) }, legend });
+  const title = compared ? "" : named(state.by), beneath = narrow() && section.parentElement.id === "first" && document.querySelector("#numbers table"); // which is the legend
+  Object.assign(spec.encoding.color, { title, scale: { domain, range: domain.map((_, i) => ({ expr: `tones[${i}]` })) }, legend: beneath ? null : legend });
   spec.layer = spec.layer.filter((layer) => layer.data?.name !== "others" || others.length);
   const slo = name === "pareto" && DATA.slo.token_latency ? [{ x: 1 / DATA.slo.token_latency }] : [], marked = section.querySelector(".notes ul") !== null;
   spec.layer = spec.layer.filter((layer) => (layer.data?.name !== "slo" || slo.length) && (marked || !JSON.stringify(layer.transform ?? "").includes('"lookup"'))); // no scale without values
@@ -101,11 +103,11 @@ async function drawChart(name) {
     if (layer.params && (width < 600 || panels.length > 1)) delete layer.params; // a finger scrolls the page
   }
   const across = width < 600 || panels.length < 2 ? 1 : Math.min(panels.length, 3), rowCount = Math.ceil(domain.length / legend.columns);
-  const height = name === "repeatability" ? 230 : compared ? Math.min(900, 60 + 14 * rows.length) : name === "latency_throughput" && innerHeight < 900 ? 280 : width < 500 ? 270 : 340, { layer, encoding, params, data, $schema } = spec;
+  const height = beneath ? 200 : name === "repeatability" ? 230 : compared ? Math.min(900, 60 + 14 * rows.length) : name === "latency_throughput" && innerHeight < 900 ? 280 : width < 500 ? 270 : 340, { layer, encoding, params, data, $schema } = spec;
   const panelWidth = Math.max(120, Math.floor(width / across) - 90);
   const drawn = panels.length > 1
     ? { $schema, data, params, columns: across, facet: { field: "facet", type: "nominal", title: named(state.facet), sort: panels, header: { labelLimit: panelWidth } }, spec: { width: panelWidth, height: 220, layer, encoding }, transform: [{ filter: { field: "facet", oneOf: panels.slice(0, LIMITS.panels) } }] }
-    : { ...spec, width: "container", height: height + (rowCount + (state.dash ? 2 : 0)) * 16 + 40, autosize: { type: "fit", contains: "padding" } };
+    : { ...spec, width: "container", height: height + ((beneath ? 0 : rowCount) + (state.dash ? 2 : 0)) * 16 + 40, autosize: { type: "fit", contains: "padding" } };
   if (panels.length > 1) layer.splice(0, layer.length, ...layer.filter((one) => one.data?.name !== "others"));
   drawn.datasets = { runs: rows, others, slo, breaks: DATA.breaks.map((one) => ({ ...one, change: meaning(one) })) };
   drawn.description = `${t(name)}. ${t(`${name}Help`, DATA.requests ?? {})}`;
