@@ -116,7 +116,7 @@ async function drawChart(name) {
     ast: true, // the interpreter of expressions, so that the Content-Security-Policy needs no `unsafe-eval`
     renderer: rows.length + others.length > MANY ? "canvas" : "svg", actions: { export: true, source: false, compiled: false, editor: false },
     i18n: { CLICK_TO_VIEW_ACTIONS: t("menu"), SVG_ACTION: t("saveSvg"), PNG_ACTION: t("savePng") }, downloadFileName: name,
-    config: { ...chartTheme(width), aria: rows.length <= MANY }, tooltip: { theme: isDark() ? "dark" : "light", formatTooltip: (row, escape) => tooltip(row, titles, escape) },
+    config: { ...chartTheme(width - beside), aria: rows.length <= MANY }, tooltip: { theme: isDark() ? "dark" : "light", formatTooltip: (row, escape) => tooltip(row, titles, escape) },
   });
   views.set(name, Object.assign(made, { tones }));
   made.view.addEventListener("pointerover", (_, item) => bring(item?.datum?.key ?? null));
@@ -167,7 +167,7 @@ function tooltip(row, titles, escape) {
 function chartTheme(width) {
   const [foreground, line] = [style("--ink"), style("--line")], letters = { labelColor: foreground, titleColor: foreground };
   const own = {
-    font: style("--font"), axis: { ...letters, gridColor: line, domainColor: line, tickColor: line }, axisY: { titleLimit: width - 20 }, axisX: { titleLimit: width - 60 },
+    font: style("--font"), axis: { ...letters, gridColor: line, domainColor: line, tickColor: line }, axisY: { titleLimit: width - 80 }, axisX: { titleLimit: width - 60 },
     view: { stroke: line }, legend: letters, header: letters, text: { color: foreground }, rule: { color: foreground },
   };
   return { ...LOOKS.config, ...Object.fromEntries(Object.entries(own).map(([part, value]) => [part, typeof value === "string" ? value : { ...LOOKS.config[part], ...value }])) };

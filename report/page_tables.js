@@ -18,7 +18,7 @@ function shownColumns(name) {
 function gridColumn(name, c, i) {
   const numeric = c.type === "integer" || c.type === "float", shown = c.name + (c.unit ? ` (${c.unit})` : "");
   return {
-    field: c.name, title: shown, titleDownload: c.name, titleClipboard: c.name, titlePrint: shown, print: i < 9, minWidth: 60, maxInitialWidth: name === "problems" ? 420 : 240,
+    field: c.name, title: shown, titleDownload: c.name, titleClipboard: c.name, titlePrint: shown, print: i < 9, minWidth: 60, maxInitialWidth: name === "problems" || LONG.includes(c.name) ? 420 : 240,
     hozAlign: numeric ? "right" : "left", frozen: c.name === "config", ...(c.name === "config" ? { maxWidth: narrow() ? 130 : 320 } : {}), variableHeight: LONG.includes(c.name),
     titleFormatter: () => h("span", { title: meaning(c) }, c.name, ...(c.unit ? [h("small", {}, ` ${c.unit}`)] : [])),
     formatter: (one) => document.createTextNode(shownValue(one.getValue())), cssClass: LONG.includes(c.name) ? "long" : "", tooltip: (_, one) => h("span", {}, String(one.getValue() ?? "")),

@@ -259,14 +259,12 @@ _PARETO = [
     VALID,
     _MEANS,
 ]
+_FASTEST = [{"field": "mean_x", "order": "descending"}]
 _FRONTIER = [
     *_PARETO,
-    {
-        "window": [{"op": "max", "field": "mean_y", "as": "best"}],
-        "sort": [{"field": "mean_x", "order": "descending"}],
-        "frame": [None, -1],
-    },
-    {"filter": "!(datum.best >= datum.mean_y)"},
+    {"window": [{"op": "max", "field": "mean_y", "as": "best"}], "sort": _FASTEST, "frame": [None, 0]},
+    {"window": [{"op": "lag", "field": "best", "as": "before"}], "sort": _FASTEST},
+    {"filter": "!isValid(datum.before) || datum.before < datum.mean_y"},
 ]
 PARETO = layered(
     {
