@@ -49,6 +49,15 @@ function rowsOf(name) {
   return { rows, others, notes };
 }
 
+/** Why a chart would be empty, if it would. */
+function reasonOfNone(name, fields, rows) {
+  if (!RUNS.length) return "noRuns";
+  if (CHARTS[name].rows === "requests") return rows.some((row) => row.xs?.length) ? "" : "noRequests";
+  const lacks = (row) => ["x", "y", "time"].some((field) => row[field] === null) || Object.keys(fields).every((field) => row[field] === null);
+  if (CHARTS[name].rows === "runs" ? rows.every(lacks) : !rows.length) return "nothing";
+  return name === "repeatability" && new Set(rows.map((row) => row.group)).size === rows.length ? "noRepeats" : "";
+}
+
 function comparedRows(metric) {
   const fixed = ["baseline", "other", "metric", "unit", "baseline_runs", "other_runs", "baseline_value", "other_value", "ratio", "ratio_low", "ratio_high"];
   const own = DATA.compared.filter((one) => one.metric === metric), labels = own.length ? Object.keys(own[0]).filter((name) => !fixed.includes(name) && new Set(own.map((one) => one[name])).size > 1) : [];
@@ -74,7 +83,8 @@ async function drawChart(name) {
   views.get(name)?.finalize();
   views.delete(name);
   spot.classList.add("drawn");
-  if (!rows.length) return spot.replaceChildren(h("p", { class: "empty" }, RUNS.length ? (chart.rows === "requests" ? t("noRequests") : t("nothing")) : t("noRuns")));
+  const reason = reasonOfNone(name, fields, rows);
+  if (reason) return spot.replaceChildren(h("p", { class: "empty" }, t(reason)));
   const titles = titlesOf(name, fields);
   for (const axis of ["x", "y"]) {
     const encoding = spec.encoding[axis];

@@ -105,6 +105,7 @@ function rulesSaid() {
   return [
     ...(same.length ? [t("common", { labels: same.map((c) => `${named(c.name)} ${short(text(c.name, view.runs[0]))}`).join(", ") })] : []),
     RUNS.length ? t(rule, counted) : t("noRuns"),
+    ...(DATA.metrics === "recomputed" ? [`${t("metricsAs")}: ${t("recomputed")}.`] : []),
     ...(view.line.size < view.lines ? [t("lines", { shown: view.line.size, count: view.lines })] : []),
   ];
 }
