@@ -116,7 +116,7 @@ async function drawChart(name) {
   const height = beneath ? 200 : name === "repeatability" ? 230 : compared ? Math.min(900, 60 + 14 * rows.length) : name === "latency_throughput" && innerHeight < 900 ? 280 : width < 500 ? 270 : 340, { layer, encoding, params, data, $schema } = spec;
   const panelWidth = Math.max(120, Math.floor(width / across) - 90);
   const drawn = panels.length > 1
-    ? { $schema, data, params, columns: across, facet: { field: "facet", type: "nominal", title: named(state.facet), sort: panels, header: { labelLimit: panelWidth } }, spec: { width: panelWidth, height: 220, layer, encoding }, transform: [{ filter: { field: "facet", oneOf: panels.slice(0, LIMITS.panels) } }] }
+    ? { $schema, data, params, columns: across, facet: { field: "facet", type: "nominal", title: named(state.facet), sort: panels, header: { labelLimit: panelWidth, labelPadding: 22 } }, spec: { width: panelWidth, height: 220, layer, encoding }, transform: [{ filter: { field: "facet", oneOf: panels.slice(0, LIMITS.panels) } }] }
     : { ...spec, width: "container", height: height + ((beneath ? 0 : rowCount) + (state.dash ? 2 : 0)) * 16 + 40, autosize: { type: "fit", contains: "padding" } };
   if (panels.length > 1) layer.splice(0, layer.length, ...layer.filter((one) => one.data?.name !== "others"));
   drawn.datasets = { runs: rows, others, slo, breaks: DATA.breaks.map((one) => ({ ...one, change: meaning(one) })) };
