@@ -39,9 +39,10 @@ function rowsOf(name) {
   const chart = CHARTS[name], fields = fieldsOf(name), notes = [];
   if (chart.rows === "compared") return { rows: comparedRows(fields.metric), others: [], notes };
   const fits = (row) => (!("at" in chart) || !state.at || cell(RUNS, "load", row) === state.at) && (chart.rows !== "requests" || requestsOf().has(row));
-  const runs = view.drawn.filter(fits), rows = runs.map((row) => rowOf(row, fields, chart));
+  const runs = view.drawn.filter(fits), all = runs.map((row) => rowOf(row, fields, chart)), rows = all.filter((row) => chart.rows !== "requests" || row.xs);
   const others = state.others.length ? view.others.filter(fits).slice(0, LIMITS.others).map((row) => rowOf(row, fields, chart)) : [];
   if ("at" in chart && state.at && !runs.length) notes.push(t("noneAt", { at: state.at }));
+  if (rows.length < all.length) notes.push(t("undrawn", { count: all.length - rows.length }));
   const loops = LOADS.includes(fields.x) ? rows.filter((row) => row.x === null).length : 0, empty = rows.filter((row) => row.y === null).length;
   if (loops) notes.push(t("undrawnLoops", { count: loops, label: brief(column(RUNS, fields.x)) }));
   if (empty && "y" in chart.fields && chart.rows === "runs") notes.push(t("undrawn", { count: empty }));
@@ -52,16 +53,15 @@ function rowsOf(name) {
 /** Why a chart would be empty, if it would. */
 function reasonOfNone(name, fields, rows) {
   if (!RUNS.length) return "noRuns";
-  if (CHARTS[name].rows === "requests") return rows.some((row) => row.xs?.length) ? "" : "noRequests";
+  if (CHARTS[name].rows === "requests") return rows.length ? "" : "noRequests";
   const lacks = (row) => ["x", "y", "time"].some((field) => row[field] === null) || Object.keys(fields).every((field) => row[field] === null);
   if (CHARTS[name].rows === "runs" ? rows.every(lacks) : !rows.length) return "nothing";
   return name === "repeatability" && new Set(rows.map((row) => row.group)).size === rows.length ? "noRepeats" : "";
 }
 
+/** The rows of a comparison, which says nothing of what is empty or the same in all tests. */
 function comparedRows(metric) {
-  const fixed = ["baseline", "other", "metric", "unit", "baseline_runs", "other_runs", "baseline_value", "other_value", "ratio", "ratio_low", "ratio_high"];
-  const own = DATA.compared.filter((one) => one.metric === metric), labels = own.length ? Object.keys(own[0]).filter((name) => !fixed.includes(name) && new Set(own.map((one) => one[name])).size > 1) : [];
-  return own.map((one) => ({ ...one, key: words(one.other) || t("empty"), x: one.ratio, test: labels.map((name) => one[name]).filter((value) => value !== null).map((value, i) => (typeof value === "number" ? `${labels[i]} ${value}` : value)).join(" · ") || t("all") }));
+  return DATA.compared.filter((one) => one.metric === metric).map((one) => ({ ...one, key: one.key || t("empty"), test: one.test || t("all") }));
 }
 
 function titlesOf(name, fields) {

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
+import pandas as pd
 import pytest
 from evalscope_summary.columns import FURTHER, STANDARD
 from evalscope_summary.layouts import PROBLEM_COLUMNS, STATISTICS
@@ -454,6 +455,39 @@ def test_a_phone_shows_chart_numbers_and_choices_first_and_no_menu_or_legend_is_
         menu = page.locator("[data-filter=keys] .popup").bounding_box()
         assert menu["x"] >= 0
         assert menu["x"] + menu["width"] <= 390
+
+
+@needs_chromium
+def test_charts_of_requests_and_comparisons_have_marks_of_all_that_is_in_colour(
+    show: Callable[..., Any], tmp_path: Path
+) -> None:
+    made = list(benchmark().rows(400))
+    written = benchmark().write_tables(tmp_path, made, [])
+    requests = pd.DataFrame(
+        {"run": row["run"], "start": place / 10, "latency": 1.0 + place, "ttft": ttft, "token_latency": 0.1}
+        for number, row in enumerate(made)
+        for place, ttft in enumerate((0.1, 0.2, 0.4) if number % 2 else (None, None, None))
+    )
+    requests.to_parquet(tmp_path / "requests.parquet")
+    (tmp_path / "compare.csv").write_text(
+        "parallel,number,baseline,other,metric,unit,baseline_runs,other_runs,baseline_value,other_value,ratio,"
+        "ratio_low,ratio_high\n"
+        "8,80,model-0,model-1,ttft,s,5,5,1,1.5,1.5,1.2,1.8\n"
+        "16,80,model-0,model-1,ttft,s,5,5,1,0.5,0.5,0.2,0.8\n"
+        "32,80,model-0,model-1,ttft,s,0,5,,0.5,,,\n"
+    )
+    output = tmp_path / "summary_report.html"
+    write_page(*written, requests=tmp_path / "requests.parquet", compared=tmp_path / "compare.csv", output=output)
+    page = show("#at=", output)
+    keys = page.evaluate("report.view().keys.length")
+    for chart in ("distribution", "requests_over_time"):
+        assert page.evaluate("(chart) => new Set(report.rowsOf(chart).rows.map(({ key }) => key)).size", chart) == keys
+        assert marks(page, chart) > 100
+    assert "have no such values and are not drawn" in page.locator("#distribution .notes").inner_text()
+    assert "The requests of 240 of 400 runs" in page.locator("#distribution .notes").inner_text()
+    tests = page.locator("#comparison .role-axis-label text").all_text_contents()
+    assert {"parallel 8", "parallel 16"} <= set(tests)
+    assert not {"parallel 32", "number 80"} & set(tests), "a test without a ratio, or what all have in common"
 
 
 @needs_chromium
