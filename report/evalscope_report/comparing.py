@@ -205,9 +205,9 @@ def drawn_lines(
     counts: Counter[tuple[int, int]] = Counter()
     points: dict[tuple[int, int], set[int]] = defaultdict(set)
     for row in rows:
-        line = (label["rows"][row], series["rows"][row])
-        counts[line] += 1
-        points[line].add(groups[row])
+        own = (label["rows"][row], series["rows"][row])
+        counts[own] += 1
+        points[own].add(groups[row])
     share = most // max(1, len({key for key, _ in counts}))
     whole = sum(map(len, points.values())) <= most
     taken: Counter[int] = Counter()

@@ -13,7 +13,7 @@ DATUM = {"content": "data"}  # the row itself, which the page puts into words: c
 VALID = {
     "filter": "isValid(datum.x) && isValid(datum.y) && (!logX || datum.x > 0) && (!logY || datum.y > 0)",
 }
-SEVERAL = [  # of a group of one run, the mean's point is that run
+SEVERAL: list[Spec] = [  # of a group of one run, the mean's point is that run
     {"joinaggregate": [{"op": "count", "as": "runs"}], "groupby": ["group", "key", "dash", "facet"]},
     {"filter": "datum.runs > 1"},
 ]
