@@ -5,6 +5,7 @@
     report.py --runs 1000 --keep FOLDER         leave tables and page there
     report.py --tree sweep --keep FOLDER        10 engines at 8 loads, 3 runs each, of which some are missing
     report.py --tree mixed --keep FOLDER        500 runs in 350 configs, of several tools and models
+    report.py --tree sweep --times 1 --picture docs/report.png      the picture of the READMEs
 
 The tables have all standard columns, filled with numbers of 17 digits, which is the worst case: evalscope's own are
 rounded. Needs what pyproject.toml lists under `report` and `dev`, and Chromium.
@@ -155,6 +156,7 @@ def main() -> None:
     parser.add_argument("--tree", choices=("many", "sweep", "mixed"), default="many", help="what runs there are")
     parser.add_argument("--times", type=int, default=5, help="how often the page is opened")
     parser.add_argument("--keep", type=Path, help="folder for tables and page")
+    parser.add_argument("--picture", type=Path, help="where the first screen is kept as PNG")
     options = parser.parse_args()
     from page import write_page
     from playwright.sync_api import sync_playwright
@@ -185,6 +187,8 @@ def main() -> None:
                 page.wait_for_selector("html[data-ready]", state="attached")
                 ready.append(time.perf_counter() - begin)
                 page.wait_for_timeout(500)  # what is drawn when there is time
+                if options.picture:
+                    page.screenshot(path=options.picture, clip={"x": 0, "y": 0, "width": 1366, "height": 730})
                 begin = time.perf_counter()
                 page.evaluate("set_ => report.set(...set_)", ["is.model", [made[-1]["model"]]])
                 page.evaluate("report.drawn()")

@@ -40,7 +40,7 @@ class View:
         self.names = self._names(self.by, self.keys)
         lines = self.labels[SERIES]
         colour = [row for row in every if own["rows"][row] in set(self.keys)]
-        drawn = drawn_lines(colour, own, lines, LIMITS["lines"])
+        drawn = drawn_lines(colour, own, lines, data["groups"], LIMITS["points"])
         self.runs = [row for row in colour if lines["rows"][row] in drawn]
         self.others = sorted(set(every) - set(self.runs))
         shown = sorted(drawn)
@@ -121,6 +121,9 @@ def specification(data: Content, name: str) -> Spec:
     for axis, logarithmic in chart["logs"].items():
         if logarithmic:
             encoding[axis] |= {"scale": LOG}
+            loads = [one for one in view.labels.get(chart["fields"][axis], {}).get("values", ()) if one]
+            if 0 < len(loads) <= LIMITS["ticks"]:
+                encoding[axis] |= {"axis": encoding[axis]["axis"] | {"values": loads}}
             next(one for one in spec["params"] if one["name"] == f"log{axis.upper()}")["value"] = True
     label = next(label for label in data["labels"] if label["name"] == view.by)
     places = places_of(view.keys, len(view.labels[view.by]["values"]))

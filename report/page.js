@@ -5,7 +5,7 @@ const { vegaEmbed, Tabulator } = window;
 const DATA = await unpack(document.getElementById("data"));
 const { tables: { raw: RUNS, stats: STATS, problems: PROBLEMS }, limits: LIMITS, looks: LOOKS, charts: CHARTS, first: FIRST } = DATA;
 const TABLES = { stats: STATS, raw: RUNS, problems: PROBLEMS };
-const MANY = 3000; // points: from here on charts are painted, not made of elements
+const MANY = 600; // points: from here on charts are painted, not made of elements
 const SERIES = "series", OF_ONE = ["avg", "min", "max", "median"], SHOWN = "99p_ttft_";
 
 async function unpack(element) {
@@ -29,24 +29,26 @@ DATA.groups.forEach((group, row) => { sizes.set(group, (sizes.get(group) ?? 0) +
 
 /** A cell; null if it is empty. What a group of one run has from that run is not in the page twice. */
 function cell(table, name, row) {
-  const cells = table.data[table.index.get(name)], c = column(table, name);
-  if (table === STATS && OF_ONE.includes(c.statistic) && sizes.get(row) === 1) return cell(RUNS, c.of, single.get(row));
+  const place = table.index.get(name), cells = table.data[place];
+  if (table === STATS && sizes.get(row) === 1 && OF_ONE.includes(table.columns[place].statistic)) return cell(RUNS, table.columns[place].of, single.get(row));
   if (!cells) return null;
   return (cells.rows ? cells.values[cells.rows[row]] : cells[row]) ?? null;
 }
 
 const column = (table, name) => table.columns[table.index.get(name)];
 const hasValues = (table, name) => {
-  const c = column(table, name);
-  return Boolean(c) && (table.data[table.index.get(name)] !== null || (table === STATS && OF_ONE.includes(c.statistic) && hasValues(RUNS, c.of)));
+  const c = column(table, name), cells = c && table.data[table.index.get(name)];
+  return Boolean(c) && ((cells?.rows ? cells.values.some((value) => value !== null) : cells !== null) || (table === STATS && OF_ONE.includes(c.statistic) && hasValues(RUNS, c.of)));
 };
 const label = (name) => RUNS.data[RUNS.index.get(name)];
 const METRICS = RUNS.columns.filter((c) => c.metric && hasValues(RUNS, c.name));
 const FAMILIES = unique(METRICS.filter((c) => c.percent !== null).map((c) => c.family));
 const LOADS = ["parallel", "rate", "offered"].filter((name) => hasValues(RUNS, name) && (name !== "offered" || hasValues(RUNS, "rate")));
 const LABELS = DATA.labels.map((one) => one.name), VARYING = LABELS.filter((name) => name !== SERIES);
-const SEARCHED = RUNS.data.filter((cells) => cells?.values);
+const SEARCHED = RUNS.data.filter((cells) => cells?.rows);
 const TIMES = range(RUNS.length).map((row) => cell(RUNS, "time", row));
+const ofPath = new Map(range(RUNS.length).map((row) => [cell(RUNS, "run", row), row]));
+const PROBLEM_RUNS = range(PROBLEMS.length).map((row) => ofPath.get(cell(PROBLEMS, "run", row))); // of each problem, its run's row
 const words = (value) => (value === null ? "" : String(value) in {} ? `\u2060${value}` : String(value)); // as comparing.py
 const text = (name, row) => words(cell(RUNS, name, row));
 
@@ -113,7 +115,8 @@ function set(key, value) {
 
 const t = (key, numbers = {}) => DATA.text[state.lang][key].replace(/\{(\w+)\}/g, (_, name) => numbers[name]);
 const meaning = (c) => c[state.lang] ?? c.en;
-const titled = (c) => meaning(c).split(/[;；]/)[0] + (c.unit ? `, ${c.unit}` : ""); // without notes on empty cells
+const brief = (c) => meaning(c).split(/[;；]/)[0]; // without notes on empty cells
+const titled = (c) => brief(c) + (c.unit ? `, ${c.unit}` : "");
 const titleOf = (name) => titled(column(RUNS, name));
 const named = (name) => meaning(DATA.labels.find((one) => one.name === name) ?? { en: name });
 const short = (value) => (value.length > 90 ? `${value.slice(0, 45)}…${value.slice(-44)}` : value);
@@ -180,10 +183,9 @@ function passingRuns() {
 
 /** Problems of runs in the table pass with their run; of others, only path and time are known. */
 function passingProblems() {
-  const rowOf = new Map(range(RUNS.length).map((row) => [cell(RUNS, "run", row), row])), shown = new Set(passing);
-  const [from, to] = [state.from, state.to].map(clock);
+  const [from, to] = [state.from, state.to].map(clock), shown = new Set(passing);
   return range(PROBLEMS.length).filter((row) => {
-    const run = rowOf.get(cell(PROBLEMS, "run", row)), [stamp, config] = DATA.problemPlaces[row];
+    const run = PROBLEM_RUNS[row], [stamp, config] = DATA.problemPlaces[row];
     if (run !== undefined) return shown.has(run);
     const p = /^(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)$/.exec(stamp ?? ""), wanted = state["is.config"] ?? [];
     return (!wanted.length || wanted.includes(config)) && within(p && Date.UTC(p[1], p[2] - 1, p[3], p[4], p[5], p[6]), from, to);
@@ -197,11 +199,16 @@ function choose() {
   const wanted = new Set(state.keys), byHand = wanted.size ? [...counts.keys()].filter((key) => wanted.has(identity(state.by, key))) : [];
   const ranked = byHand.length ? byHand : [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a) || a - b).slice(0, LIMITS.colours);
   const keys = ranked.sort((a, b) => a - b), own = new Set(keys), runs = passing.filter((row) => own.has(rows[row]));
-  const counted = new Map(), taken = new Map(), series = label(SERIES).rows, perKey = Math.max(1, Math.floor(LIMITS.lines / Math.max(1, keys.length)));
-  for (const row of runs) { const one = counted.get(series[row]); one ? one.count++ : counted.set(series[row], { line: series[row], key: rows[row], count: 1 }); }
-  const most = [...counted.values()].sort((a, b) => b.count - a.count || a.key - b.key || a.line - b.line).filter(({ key }) => {
-    taken.set(key, (taken.get(key) ?? 0) + 1);
-    return counted.size <= LIMITS.lines || taken.get(key) <= perKey;
+  const counted = new Map(), taken = new Map(), series = label(SERIES).rows, share = Math.floor(LIMITS.points / Math.max(1, keys.length));
+  for (const row of runs) {
+    const own = counted.get(series[row]) ?? { line: series[row], key: rows[row], count: 0, groups: new Set() };
+    counted.set(own.line, own), own.count++, own.groups.add(DATA.groups[row]);
+  }
+  const whole = [...counted.values()].reduce((sum, { groups }) => sum + groups.size, 0) <= LIMITS.points;
+  const most = [...counted.values()].sort((a, b) => b.count - a.count || a.key - b.key || a.line - b.line).filter(({ key, groups }) => {
+    const before = taken.get(key) ?? 0, fits = whole || !before || before + groups.size <= share;
+    if (fits) taken.set(key, before + groups.size);
+    return fits;
   });
   const lines = most.map(({ line }) => line).sort((a, b) => a - b), inLines = new Set(lines), drawn = runs.filter((row) => inLines.has(series[row])), isDrawn = new Set(drawn), names = namesOf(keys, state.by);
   const places = keys.map((key, i) => (values.length <= LIMITS.colours ? key : i)), colours = LOOKS[isDark() ? "dark" : "light"];
@@ -277,32 +284,39 @@ function go(id) {
 
 // --- drawing what is in view --------------------------------------------------------------------------------------------
 
-let passing = [], view, drawing = Promise.resolve(), sawView;
-const dirty = new Set(), inView = new Set(), viewSeen = new Promise((seen) => (sawView = seen));
-const watcher = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) isIntersecting ? inView.add(target.id) : inView.delete(target.id);
-  drawNext();
-  sawView();
-}, { rootMargin: "200px" });
+let passing = [], view, drawing = Promise.resolve(), sawView, ahead;
+const dirty = new Set(), inView = new Set(), nearby = new Set(), viewSeen = new Promise((seen) => (sawView = seen));
+const watch = (seen, rootMargin, then) => new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) isIntersecting ? seen.add(target.id) : seen.delete(target.id);
+  then();
+}, { rootMargin });
+const watchers = [watch(inView, "0px", () => { drawNext(); sawView(); }), watch(nearby, "300px", () => drawAhead())];
 const parts = () => [...Object.keys(CHARTS), ...Object.keys(TABLES)];
 
-/** Draw a part anew, or all of them after a filter changed: at once what is in view, the rest when it comes there. */
+/** Draw a part anew, or all of them after a filter changed: at once what is in view, the rest later. */
 function redraw(part) {
   if (!part || !document.getElementById(part)) {
     passing = passingRuns();
     view = choose();
     passes = { raw: new Set(passing), stats: new Set(passing.map((row) => DATA.groups[row])), problems: new Set(passingProblems()) };
-    drawOverview();
+    drawOverview([...passes.problems]);
   }
   for (const name of part && part !== "numbers" ? [part] : parts()) dirty.add(name);
   drawNext();
 }
 
-function drawNext(all = false) {
+function drawNext(wanted = inView) {
   drawing = drawing.then(async () => {
-    for (const name of parts()) if (dirty.has(name) && (all || inView.has(name))) { dirty.delete(name); await (CHARTS[name] ? drawChart(name) : drawTable(name)); }
+    for (const name of parts()) if (dirty.has(name) && wanted.has(name)) { dirty.delete(name); await (CHARTS[name] ? drawChart(name) : drawTable(name)); }
   });
+  drawAhead();
   return drawing;
+}
+
+/** Draw what is next to the screen, when nothing happened for a while. */
+function drawAhead() {
+  clearTimeout(ahead);
+  ahead = setTimeout(() => [...nearby].some((name) => dirty.has(name)) && drawNext(nearby), 400);
 }
 
 // --- the page -----------------------------------------------------------------------------------------------------------
@@ -317,7 +331,8 @@ function build() {
   for (const name of ["lang", "theme"]) document.getElementById(name).value = state[name];
   for (const grid of grids.values()) grid.destroy();
   for (const one of views.values()) one.view.finalize();
-  grids.clear(), views.clear(), inView.clear(), watcher.disconnect();
+  for (const one of [grids, views, inView, nearby]) one.clear();
+  watchers.forEach((one) => one.disconnect());
   buildFilters();
   const controls = (name) => Object.entries(CHARTS[name].pick).map(([field, kind]) => choice(`${name}.${field}`, t(["y", "x"].includes(field) ? field : "metric"), optionsOf(kind)))
     .concat(Object.keys(CHARTS[name].logs).map((axis) => box(`${name}.log`, axis, t(axis === "x" ? "logX" : "logY"))));
@@ -330,7 +345,7 @@ function build() {
     ...Object.keys(TABLES).map((name) => section(name, h("div", { class: "controls" }, ...tableControls(name)), h("p", { class: "count" }), h("div", { class: "grid" }))));
   place("contents", ...["overview", ...Object.keys(CHARTS), "tables"].map((id) => h("a", { href: `#${id}`, onclick: (event) => { event.preventDefault(); go(id); } }, t(id))));
   redraw();
-  parts().forEach((name) => watcher.observe(document.getElementById(name)));
+  for (const one of watchers) parts().forEach((name) => one.observe(document.getElementById(name)));
 }
 
 const on = (id, kind, act) => document.getElementById(id).addEventListener(kind, act);
@@ -339,7 +354,7 @@ on("theme", "change", (event) => set("theme", event.target.value));
 on("filters", "submit", (event) => event.preventDefault());
 on("link", "click", () => copyText(location.href, t("linkCopied")));
 on("skip", "click", (event) => { event.preventDefault(); go("tables"); });
-on("print", "click", async () => { for (const name of parts()) if (!views.has(name) && !grids.has(name)) dirty.add(name); await drawNext(true); window.print(); });
+on("print", "click", async () => { for (const name of parts()) if (!views.has(name) && !grids.has(name)) dirty.add(name); await drawNext(new Set(parts())); window.print(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", build);
 window.addEventListener("hashchange", () => { state = readFragment(); build(); });
 let across = innerWidth, resized;
@@ -362,5 +377,5 @@ await drawing;
 document.documentElement.dataset.ready = String(Math.round(performance.now()));
 window.report = { // for the console, and for tests
   views, grids, set, drawn: () => drawing, view: () => view, rowsOf: (name) => rowsOf(name),
-  drawAll: () => { for (const name of parts()) if (!views.has(name) && !grids.has(name)) dirty.add(name); return drawNext(true); }, // and what changed
+  drawAll: () => { for (const name of parts()) if (!views.has(name) && !grids.has(name)) dirty.add(name); return drawNext(new Set(parts())); }, // and what changed
 };

@@ -1,7 +1,7 @@
 // The tables of the page. Sorting, filters in the header, the clipboard, CSV and paper are Tabulator's.
 // A part of the module that page.js ends.
 
-const grids = new Map();
+const grids = new Map(), LONG = ["config", "run", "message"]; // texts that go on in a next line, as they differ at their ends
 let passes = {}; // table → the rows that pass the filters
 
 /** The columns that are on: those of the chosen families and statistics that have any value; what is the same in all
@@ -16,12 +16,12 @@ function shownColumns(name) {
 }
 
 function gridColumn(name, c, i) {
-  const numeric = c.type === "integer" || c.type === "float", shown = c.name + (c.unit ? ` (${c.unit})` : ""), narrow = innerWidth < 640;
+  const numeric = c.type === "integer" || c.type === "float", shown = c.name + (c.unit ? ` (${c.unit})` : "");
   return {
-    field: c.name, title: shown, titleDownload: c.name, titleClipboard: c.name, titlePrint: shown, print: i < 9, minWidth: 60, maxInitialWidth: name === "problems" ? 420 : 240,
-    hozAlign: numeric ? "right" : "left", frozen: c.name === "config", ...(c.name === "config" ? { maxWidth: narrow ? 130 : 320 } : {}),
+    field: c.name, title: shown, titleDownload: c.name, titleClipboard: c.name, titlePrint: shown, print: i < 9, minWidth: 60, maxInitialWidth: name === "problems" || LONG.includes(c.name) ? 420 : 240,
+    hozAlign: numeric ? "right" : "left", frozen: c.name === "config", ...(c.name === "config" ? { maxWidth: narrow() ? 130 : 320 } : {}), variableHeight: LONG.includes(c.name),
     titleFormatter: () => h("span", { title: meaning(c) }, c.name, ...(c.unit ? [h("small", {}, ` ${c.unit}`)] : [])),
-    formatter: (one) => document.createTextNode(shownValue(one.getValue())), tooltip: (_, one) => h("span", {}, String(one.getValue() ?? "")),
+    formatter: (one) => document.createTextNode(shownValue(one.getValue())), cssClass: LONG.includes(c.name) ? "long" : "", tooltip: (_, one) => h("span", {}, String(one.getValue() ?? "")),
     sorter: numeric ? "number" : (a, b) => natural(String(a ?? ""), String(b ?? "")), sorterParams: numeric ? { alignEmptyValues: "bottom" } : {},
     ...(state[`${name}.header`].length ? { headerFilter: "input", headerFilterPlaceholder: t(numeric ? "numberHint" : "filterHint"), headerFilterFunc: numeric ? matchesNumber : matchesText } : {}),
   };

@@ -11,9 +11,10 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
+import pandas as pd
 import pytest
 from evalscope_summary.columns import FURTHER, STANDARD
-from evalscope_summary.layouts import PROBLEM_COLUMNS
+from evalscope_summary.layouts import PROBLEM_COLUMNS, STATISTICS
 from evalscope_summary.problems import Problem
 from evalscope_summary.readers.evalscope import definitions
 
@@ -26,7 +27,7 @@ from evalscope_report.charts import FIGURES, charts  # noqa: E402
 from evalscope_report.content import TEXT, content  # noqa: E402
 from evalscope_report.looks import DARK, LIGHT, SHAPES  # noqa: E402
 from figure import View, specification  # noqa: E402
-from page import script, write_page  # noqa: E402
+from page import script, vega, write_page  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CANARY = "</script><img src=x onerror=window.canary=1><b onclick='canary=1'>{{7*7}}"
@@ -81,7 +82,7 @@ def show(browser: Any, html: Path) -> Iterator[Callable[..., Any]]:
     opened, wrong, requests = [], [], []
 
     def open_page(fragment: str = "", path: Path = html, **options: Any) -> Any:
-        context = browser.new_context(offline=True, viewport={"width": 1366, "height": 768}, **options)
+        context = browser.new_context(**{"offline": True, "viewport": {"width": 1366, "height": 768}} | options)
         page = context.new_page()
         page.on("console", lambda message: message.type in ("error", "warning") and wrong.append(message.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -119,6 +120,15 @@ def rows(page: Any, table: str) -> list[dict[str, Any]]:
     """The rows that a table shows, in its order."""
     shown: list[dict[str, Any]] = page.evaluate("(table) => report.grids.get(table).getData('active')", table)
     return shown
+
+
+def eventually(page: Any, holds: Callable[[], bool]) -> None:
+    """Wait until something holds: Tabulator waits for the end of typing."""
+    for _ in range(100):
+        if holds():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("it did not become so")
 
 
 def settle(page: Any) -> None:
@@ -202,9 +212,8 @@ def test_a_filter_changes_charts_and_tables_alike_and_a_link_restores_the_view(s
     page.select_option("[name='load_curves.y']", "99p_ttft_")
     settle(page)
     page.locator("#stats .tabulator-col[tabulator-field=parallel] input").press_sequentially("8-64")
-    page.wait_for_timeout(600)  # Tabulator waits for the end of typing
+    eventually(page, lambda: [row["parallel"] for row in rows(page, "stats")] == [64, 32, 16, 8])
     first = rows(page, "stats")
-    assert [row["parallel"] for row in first] == [64, 32, 16, 8]
     assert "ttft_std" in first[0]
     assert all(row["timestamp"] < "20260401" for row in rows(page, "raw"))
     again = show(page.evaluate("location.hash"))
@@ -232,8 +241,7 @@ def test_tables_sort_search_filter_and_give_what_they_show(show: Callable[..., A
     for typed, wanted in (("300-400", set()), ("4-16", {4, 8, 16}), ("what", set()), (">8", {16, 32, 64, 128})):
         concurrency.fill("")
         concurrency.press_sequentially(typed)
-        page.wait_for_timeout(700)  # Tabulator waits for the end of typing
-        assert {row["parallel"] for row in rows(page, "stats")} == wanted, typed
+        eventually(page, lambda wanted=wanted: {row["parallel"] for row in rows(page, "stats")} == wanted)
         if typed == "what":
             assert "not understood" in page.locator("#said").inner_text()
     with page.expect_download() as download:
@@ -306,14 +314,19 @@ def test_a_chart_can_be_saved_and_its_runs_path_copied(show: Callable[..., Any])
 @needs_chromium
 def test_a_click_on_a_name_keeps_it_in_all_charts_and_pointing_brings_it_out(show: Callable[..., Any]) -> None:
     page = show()
+    muted = """(chart) => {
+        const { view } = report.views.get(chart), colour = view.scale("color");
+        return report.view().names.filter((name) => colour(name).length > 7);
+    }"""
+    names = page.evaluate("report.view().names")
     key = page.locator("#numbers .key").first
     key.hover()
     page.wait_for_timeout(200)
-    name = page.evaluate("report.view().names[0]")
-    assert page.evaluate("report.views.get('latency_throughput').view.signal('brought')") == name
+    assert page.evaluate(muted, "latency_throughput") == names[1:]
     key.click()
+    page.locator("#facts").hover()
     settle(page)
-    assert page.evaluate("[...report.views.values()].every((one) => one.view.signal('kept').length === 1)")
+    assert all(page.evaluate(muted, chart) == names[1:] for chart in FIGURES)
     assert "kept=" in page.evaluate("location.hash")
     assert page.locator("#numbers .key[aria-pressed=true]").count() == 1
 
@@ -347,11 +360,25 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Path]]:
             program = benchmark()
             runs = list(getattr(program, name)())
             pattern = program.SWEEP_PATTERN if name == "sweep" else ""
-            skipped = Problem("skipped", "incomplete", "qwen3-32b/mlc/20260703_080400", "", "the test left no summary")
-            made[name] = program.write_tables(tmp_path_factory.mktemp(name), runs, [skipped], pattern)
+            problems = [
+                Problem("skipped", "incomplete", "qwen3-32b/mlc/20260703_080400", "", "the test left no summary"),
+                Problem("warning", "mixed-definitions", runs[0]["run"], "", "of another release"),
+            ]
+            made[name] = program.write_tables(tmp_path_factory.mktemp(name), runs, problems, pattern)
+            write_page(*made[name], output=made[name][0].with_name("summary_report.html"))
         return made[name]
 
     return write
+
+
+def overlapping(texts: Any) -> list[tuple[str, str]]:
+    """Pairs of texts of a chart that lie on each other."""
+    pairs: list[tuple[str, str]] = texts.evaluate_all("""(all) => {
+        const boxes = all.filter((one) => one.textContent).map((one) => [one.textContent, one.getBoundingClientRect()]);
+        return boxes.flatMap(([text, a], i) => boxes.slice(i + 1).filter(([_, b]) => a.left < b.right - 1
+            && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3).map(([other]) => [text, other]));
+    }""")
+    return pairs
 
 
 @needs_chromium
@@ -359,7 +386,6 @@ def test_the_first_screen_says_which_engine_is_fastest_at_64_and_what_is_missing
     show: Callable[..., Any], tree: Callable[..., list[Path]]
 ) -> None:
     html = tree("sweep")[0].with_name("summary_report.html")
-    write_page(*tree("sweep"), output=html)
     runs = content(*tree("sweep"))["tables"]["raw"]
     place = {column["name"]: i for i, column in enumerate(runs["columns"])}
     at_64: dict[str, list[float]] = {}
@@ -391,6 +417,90 @@ def test_the_first_screen_says_which_engine_is_fastest_at_64_and_what_is_missing
     assert "1 skipped: qwen3-32b/mlc/20260703_080400" in said
     assert page.locator("#numbers tbody tr:has-text('tgi') td").last.inner_text() == "missing"
     assert page.locator("#latency_throughput .chart").evaluate("(one) => one.getBoundingClientRect().top") < 400
+    problems = page.locator("#numbers tbody tr td:nth-child(3)").all_inner_texts()
+    assert [count for count in problems if count] == ["1"]
+    loads = page.locator("#latency_throughput .mark-text.role-mark text")
+    assert {"1", "64", "128"} <= set(loads.all_text_contents())
+    assert overlapping(loads) == []
+    assert page.locator("#load_curves .role-axis-label text").all_text_contents()[:8] == [str(2**i) for i in range(8)]
+    assert page.locator("#pareto svg .layer_0_marks path").get_attribute("d").count("L") >= 4, "there is no frontier"
+    offered = page.locator("#filters [data-filter]").evaluate_all("(all) => all.map((one) => one.dataset.filter)")
+    assert {"engine", "gpus", "parallel"} <= set(offered)
+    assert page.locator("[name='load_curves.x'] option").count() == 1, "a load that no run has can be chosen"
+    assert "rate" not in rows(page, "raw")[0]
+    page.fill("#search", "VLLM p64_")
+    assert page.locator("#shown").inner_text().startswith("3 of 236")
+
+
+@needs_chromium
+def test_a_phone_shows_chart_numbers_and_choices_first_and_no_menu_or_legend_is_cut(
+    show: Callable[..., Any], tree: Callable[..., list[Path]]
+) -> None:
+    for name in ("sweep", "mixed"):
+        html = tree(name)[0].with_name("summary_report.html")
+        page = show("", html, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+        page.evaluate("scrollTo(0, 0)")
+        for first in ("[name=by]", "[data-filter=keys] summary", "#facts", "#numbers tbody td:nth-child(3)"):
+            box = page.locator(first).first.bounding_box()
+            assert box["x"] >= 0, first
+            assert box["x"] + box["width"] <= 390, first
+            assert box["y"] + box["height"] <= 844, first
+        plot = page.locator("#latency_throughput .chart > *").first.bounding_box()
+        assert plot["y"] + plot["height"] <= 844
+        assert page.locator("#numbers thead tr").last.locator("th").nth(2).inner_text() == "1"
+        keys = page.locator("#load_curves .role-legend-label text").all_text_contents()
+        assert len(set(keys)) == len(keys) >= 10
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.click("[data-filter=keys] summary")
+        menu = page.locator("[data-filter=keys] .popup").bounding_box()
+        assert menu["x"] >= 0
+        assert menu["x"] + menu["width"] <= 390
+
+
+@needs_chromium
+def test_charts_of_requests_and_comparisons_have_marks_of_all_that_is_in_colour(
+    show: Callable[..., Any], tmp_path: Path
+) -> None:
+    made = list(benchmark().rows(400))
+    written = benchmark().write_tables(tmp_path, made, [])
+    requests = pd.DataFrame(
+        {"run": row["run"], "start": place / 10, "latency": 1.0 + place, "ttft": ttft, "token_latency": 0.1}
+        for number, row in enumerate(made)
+        for place, ttft in enumerate((0.1, 0.2, 0.4) if number % 2 else (None, None, None))
+    )
+    requests.to_parquet(tmp_path / "requests.parquet")
+    (tmp_path / "compare.csv").write_text(
+        "parallel,number,baseline,other,metric,unit,baseline_runs,other_runs,baseline_value,other_value,ratio,"
+        "ratio_low,ratio_high\n"
+        "8,80,model-0,model-1,ttft,s,5,5,1,1.5,1.5,1.2,1.8\n"
+        "16,80,model-0,model-1,ttft,s,5,5,1,0.5,0.5,0.2,0.8\n"
+        "32,80,model-0,model-1,ttft,s,0,5,,0.5,,,\n"
+    )
+    output = tmp_path / "summary_report.html"
+    write_page(*written, requests=tmp_path / "requests.parquet", compared=tmp_path / "compare.csv", output=output)
+    page = show("#at=", output)
+    keys = page.evaluate("report.view().keys.length")
+    for chart in ("distribution", "requests_over_time"):
+        assert page.evaluate("(chart) => new Set(report.rowsOf(chart).rows.map(({ key }) => key)).size", chart) == keys
+        assert marks(page, chart) > 100
+    assert "have no such values and are not drawn" in page.locator("#distribution .notes").inner_text()
+    assert "The requests of 240 of 400 runs" in page.locator("#distribution .notes").inner_text()
+    tests = page.locator("#comparison .role-axis-label text").all_text_contents()
+    assert {"parallel 8", "parallel 16"} <= set(tests)
+    assert not {"parallel 32", "number 80"} & set(tests), "a test without a ratio, or what all have in common"
+
+
+@needs_chromium
+def test_a_chart_without_values_says_why(show: Callable[..., Any], tmp_path: Path) -> None:
+    made = [row | {"ttft": None} for row in benchmark().rows(16, 1)]
+    write_page(*benchmark().write_tables(tmp_path, made, []), output=tmp_path / "summary_report.html")
+    page = show("#over_time.y=99p_ttft_&latency_throughput.y=latency", tmp_path / "summary_report.html")
+    assert page.locator("#repeatability .empty").inner_text() == "No group has two runs that pass the filters."
+    assert page.locator("main .empty").count() == 1
+    page.evaluate("report.set('at', '3')")
+    settle(page)
+    assert page.locator("#percentile_profile .empty").count() == 1
+    assert "None of these runs has the load 3" in page.locator("#percentile_profile .notes").inner_text()
 
 
 @needs_chromium
@@ -398,8 +508,7 @@ def test_no_two_values_look_alike_and_a_value_looks_the_same_in_all_charts(
     show: Callable[..., Any], tree: Callable[..., list[Path]]
 ) -> None:
     html = tree("mixed")[0].with_name("summary_report.html")
-    write_page(*tree("mixed"), output=html)
-    for fragment in ("", "#by=series", "#by=config", "#by=model&facet=tool"):
+    for fragment in ("", "#by=series", "#by=config", "#by=model&facet=folder_3"):
         page = show(fragment, html)
         found = page.evaluate("""() => [...report.views.values()].map(({view}) => {
             const colour = view.scale("color");
@@ -411,6 +520,25 @@ def test_no_two_values_look_alike_and_a_value_looks_the_same_in_all_charts(
         assert len({tuple(look[:7] for look in looks) for looks in found}) == 1
         if fragment in ("#by=series", "#by=config"):
             assert "with the most runs" in page.locator("#facts .help").inner_text()
+        if "facet" in fragment:
+            panels = page.locator("#load_curves .chart text")
+            assert {"deepseek-r1_tp2", "qwen3-32b_tp8"} <= set(panels.all_text_contents())
+            assert overlapping(panels) == []
+        if fragment == "#by=config":
+            page.click("[data-filter=keys] summary")
+            page.fill("[data-filter=keys] input[type=search]", "deepseek")
+            page.click("[data-filter=keys] button:has-text('Choose all listed')")
+            assert "colours come again" in page.locator("#numbers .help").inner_text()
+        if not fragment:
+            click = """() => { const { view } = report.views.get("latency_throughput");
+                const all = (mark) => (mark.items ?? []).flatMap((item) => [item, ...(item.items ?? []).flatMap(all)]);
+                const one = all(view.scenegraph().root).find((item) => item.datum?.runs === 1 && item._svg);
+                one._svg.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+                return one.datum.key; }"""
+            key = page.evaluate(click)
+            assert f"/{key}/" in page.locator("#latency_throughput .picked code").inner_text(), (
+                "a run's path is not given"
+            )
 
 
 @needs_chromium
@@ -535,6 +663,25 @@ def test_both_languages_say_everything() -> None:
     described = [column.description for column in STANDARD if not column.metric]
     assert {*described, *(column.description for column in PROBLEM_COLUMNS)} <= chinese.keys()
     assert all(column.metric for column in FURTHER)
+
+
+def test_all_words_are_used() -> None:
+    sources = [
+        *(CHECKOUT / "report").glob("*.js"),
+        *(CHECKOUT / "report").glob("**/*.py"),
+        CHECKOUT / "report" / "page.html",
+    ]
+    code = "".join(path.read_text("utf-8") for path in sources)
+    computed = ("label_", "Help")  # of labels and charts
+    unused = [key for key in TEXT["en"] if f'"{key}"' not in code and not any(part in key for part in computed)]
+    assert [key for key in unused if key not in STATISTICS] == []
+
+
+def test_the_charts_library_is_bundled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundled = []
+    monkeypatch.setattr("vl_convert.javascript_bundle", lambda source: bundled.append(source) or f"made {len(bundled)}")
+    assert vega(tmp_path / "kept") == vega(tmp_path / "kept") == "made 1"
+    assert vega() == "made 2"
 
 
 def test_a_figure_has_no_values_of_runs_without_them(tables: list[Path]) -> None:

@@ -130,6 +130,6 @@ def _gpu_label(labels: Sequence[Mapping[str, Any]], columns: Mapping[str, Any], 
     return ""
 
 
-LIMITS = {"dashes": DASHES, "panels": 12, "levels": 8, "lines": 120, "others": 1500, "printed": 40}
-"""What is shown at most: kinds of lines, panels, loads in the table of numbers, lines in colour, points of others, rows
-of a table on paper."""
+LIMITS = {"dashes": DASHES, "panels": 12, "ticks": 14, "levels": 8, "points": 384, "others": 1500, "printed": 40}
+"""What is shown at most: kinds of lines, panels, loads on a logarithmic axis and in the table of numbers, groups in
+colour, runs of others, rows of a table on paper."""

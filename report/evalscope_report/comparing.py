@@ -190,22 +190,31 @@ def chosen(rows: Iterable[int], label: Mapping[str, Any]) -> list[int]:
     return sorted(sorted(counts, key=lambda one: (-counts[one], one))[:AT_ONCE])
 
 
-def drawn_lines(rows: Iterable[int], label: Mapping[str, Any], series: Mapping[str, Any], most: int) -> set[int]:
-    """The lines that are drawn in colour: of each value as many, those with the most runs, `most` together.
+def drawn_lines(
+    rows: Iterable[int], label: Mapping[str, Any], series: Mapping[str, Any], groups: Sequence[int], most: int
+) -> set[int]:
+    """The lines that are drawn in colour: all, or those with the most runs until each value has its share of groups.
 
     Args:
         rows: runs in colour.
         label: that has the colours.
         series: the label of lines.
-        most: how many lines.
+        groups: of each run its group.
+        most: how many groups, which are what is drawn as a point.
     """
-    counts = Counter((label["rows"][row], series["rows"][row]) for row in rows)
-    per_key = max(1, most // max(1, len({key for key, _ in counts})))
+    counts: Counter[tuple[int, int]] = Counter()
+    points: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for row in rows:
+        own = (label["rows"][row], series["rows"][row])
+        counts[own] += 1
+        points[own].add(groups[row])
+    share = most // max(1, len({key for key, _ in counts}))
+    whole = sum(map(len, points.values())) <= most
     taken: Counter[int] = Counter()
     lines = set()
     for key, line in sorted(counts, key=lambda one: (-counts[one], one)):
-        if len(counts) <= most or taken[key] < per_key:
-            taken[key] += 1
+        if whole or taken[key] == 0 or taken[key] + len(points[key, line]) <= share:
+            taken[key] += len(points[key, line])
             lines.add(line)
     return lines
 

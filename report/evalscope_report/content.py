@@ -4,7 +4,7 @@ measured by. All knowledge about columns, groups and releases comes from the dat
 import datetime
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def content(
             before (-1) or since then (1).
         window: of each run, its window.
         requests: of `requests.requests`, None without them.
-        compared: rows of `summary_compare` as dictionaries.
+        compared: of `_compared`.
         metrics: `reported` or `recomputed`.
         text: language → name → what the page says.
 
@@ -200,20 +200,38 @@ def _milliseconds(timestamp: str | None) -> int | None:
 
 
 def _wanted(runs: pd.DataFrame, series: Mapping[str, Any]) -> tuple[dict[str, int], list[int]]:
-    """Path of each run → its row, and the rows of runs, first those of the lines with the most runs."""
-    sizes = Counter(series["rows"])
-    rows = sorted(range(len(runs)), key=lambda row: (-sizes[series["rows"][row]], series["rows"][row], row))
+    """Path of each run → its row, and the rows of runs: of each line in turn, first of those with the most runs."""
+    lines = series["rows"]
+    sizes = Counter(lines)
+    seen: Counter[int] = Counter()
+    turns = []
+    for line in lines:
+        turns.append(seen[line])
+        seen[line] += 1
+    rows = sorted(range(len(runs)), key=lambda row: (turns[row], -sizes[lines[row]], lines[row], row))
     return {run: row for row, run in enumerate(cells_of(runs["run"]))}, rows
 
 
 def _compared(path: Path) -> list[dict[str, Any]]:
-    """The rows of `summary_compare` as dictionaries; texts as they are printed."""
+    """The rows of `summary_compare` with a ratio, as dictionaries; texts as they are printed. What the chart needs: `x`
+    (the ratio), `key` (what is compared) and `test` (the labels that differ among the tests of a metric)."""
     numbers = ("baseline_runs", "other_runs", "baseline_value", "other_value", "ratio", "ratio_low", "ratio_high")
     header = pd.read_csv(path, nrows=0).columns
     types = {name: "Float64" if name in numbers else "string" for name in header}  # `1.10` stays a text
     table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    table = table[table["ratio"].notna()]
     cells = {name: _printable(table[name]) for name in table}
-    return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+    rows = [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+    labels = [name for name in header if name not in (*numbers, "baseline", "other", "metric", "unit")]
+    values = defaultdict(set)
+    for row in rows:
+        for name in labels:
+            values[row["metric"], name].add(row[name])
+    for row in rows:
+        own = {name: words(row[name]) for name in labels if len(values[row["metric"], name]) > 1}
+        parts = [f"{name} {value}" if name in LOAD else value for name, value in own.items() if value]
+        row |= {"x": row["ratio"], "key": words(row["other"]), "test": " · ".join(parts)}
+    return rows
 
 
 def _breaks(columns: Sequence[Column], recomputed: bool) -> tuple[list[tuple[str, str, str]], dict[str, list[int]]]:

@@ -23,6 +23,7 @@ GREY = "#9aa4ae"
 
 CONFIG: dict[str, Any] = {
     "background": "transparent",
+    "mark": {"invalid": "show"},  # the specifications filter what is not valid, so that it is not done twice
     "axis": {"titleFontWeight": "normal", "titleFontSize": 12, "labelFontSize": 11, "labelOverlap": True},
     # above the axis, as the meaning of a column is too long for its side
     "axisY": {"titleAngle": 0, "titleAlign": "left", "titleBaseline": "bottom", "titleX": 0, "titleY": -7},

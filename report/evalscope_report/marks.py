@@ -10,10 +10,14 @@ Spec = dict[str, Any]
 PER_GROUP = ["key", "series", "group", "dash", "facet", "level", "load", "name"]
 
 DATUM = {"content": "data"}  # the row itself, which the page puts into words: cheaper than an expression per point
-MUTED = "isValid(brought) ? datum.key !== brought : length(kept) > 0 && indexof(kept, datum.key) < 0"  # of the page
 VALID = {
     "filter": "isValid(datum.x) && isValid(datum.y) && (!logX || datum.x > 0) && (!logY || datum.y > 0)",
 }
+SEVERAL: list[Spec] = [  # of a group of one run, the mean's point is that run
+    {"joinaggregate": [{"op": "count", "as": "runs"}], "groupby": ["group", "key", "dash", "facet"]},
+    {"filter": "datum.runs > 1"},
+]
+AS_GREY: Spec = {"color": {"value": GREY}}
 # decimal notation, as `7e+4` is hard to read
 _AXIS = {"format": ",.6~r", "tickCount": 8}
 LINEAR: Spec = {"type": "linear", "zero": True, "nice": True}
@@ -25,17 +29,12 @@ def axis(field: str, **more: Any) -> Spec:
     return {"field": field, "type": "quantitative", "title": field, "scale": LINEAR, "axis": _AXIS | more}
 
 
-def opacity(value: float) -> Spec:
-    """How much is seen of a mark; next to nothing while another one is brought out."""
-    return {"condition": {"test": MUTED, "value": 0.07}, "value": value}
-
-
 def lines(transform: Sequence[Spec], width: float = 2, **encoding: Any) -> Spec:
     """A layer of lines through the valid rows, after further transforms."""
     return {
         "transform": [VALID, *transform],
-        "mark": {"type": "line", "strokeWidth": width},
-        "encoding": {"opacity": opacity(0.9), "strokeDash": dash(), **encoding},
+        "mark": {"type": "line", "strokeWidth": width, "strokeOpacity": 0.9},
+        "encoding": {"strokeDash": dash(), **encoding},
     }
 
 
@@ -44,8 +43,8 @@ def points(transform: Sequence[Spec], size: float, visible: float, shape: bool =
     own = {"shape": {"field": "key", "type": "nominal"}} if shape else {}
     return {
         "transform": [VALID, *transform],
-        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": size},
-        "encoding": {"opacity": opacity(visible), **own, **encoding},
+        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": size, "fillOpacity": visible},
+        "encoding": {**own, **encoding},
     }
 
 
@@ -58,7 +57,7 @@ _OTHERS: Spec = {
     "data": {"name": "others"},
     "transform": [VALID],
     "mark": {"type": "point", "filled": True, "size": 12, "tooltip": DATUM},
-    "encoding": {"color": {"value": GREY}, "opacity": {"value": 0.45}},
+    "encoding": AS_GREY | {"opacity": {"value": 0.45}},
 }
 
 _ZOOM = {"name": "zoom", "select": {"type": "interval", "zoom": "wheel![event.shiftKey]"}, "bind": "scales"}
@@ -73,8 +72,6 @@ def layered(*layers: Spec, others: bool = False, **encoding: Any) -> Spec:
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "data": {"name": "runs", "format": {"parse": None}},
         "params": [
-            {"name": "brought", "value": None},
-            {"name": "kept", "value": []},
             {"name": "logX", "value": False},
             {"name": "logY", "value": False},
         ],
@@ -91,8 +88,63 @@ def _can_zoom(encoding: Mapping[str, Spec]) -> bool:
 
 
 def mean(*fields: str, by: Sequence[str] = (*PER_GROUP, "x")) -> Spec:
-    """The mean, smallest and largest of fields of each group, and its `runs`."""
+    """The mean, smallest and largest of fields of each group, its number of `runs`, and the row of the `first`."""
     statistics = [
         {"op": op, "field": field, "as": f"{op}_{field}"} for field in fields for op in ("mean", "min", "max")
     ]
-    return {"aggregate": [*statistics, {"op": "count", "as": "runs"}], "groupby": list(by)}
+    return {
+        "aggregate": [*statistics, {"op": "count", "as": "runs"}, {"op": "min", "field": "row", "as": "first"}],
+        "groupby": list(by),
+    }
+
+
+LABELLED = 24
+"""Lines that have their loads beside them."""
+
+_AT = ("mean_x", "mean_y")
+
+
+def _place(field: str, axis: str, extent: str) -> Spec:
+    """Where about a mean stands on an axis, in pixels."""
+    share = (
+        f"log{axis} ? log(datum.{field} / datum.min_{field}) / log(datum.max_{field} / datum.min_{field})"
+        f" : datum.{field} / datum.max_{field}"
+    )
+    return {"calculate": f"({share}) * {extent}", "as": f"at_{field}"}
+
+
+# Loads stand beside the first and the last point of a line, but not on each other: of two that would, that of the
+# higher load stays, or of the same load that of the first line.
+BESIDE: list[Spec] = [
+    {
+        "joinaggregate": [
+            {"op": "max", "field": "level", "as": "last_level"},
+            {"op": "min", "field": "level", "as": "first_level"},
+        ],
+        "groupby": ["series"],
+    },
+    {
+        "joinaggregate": [
+            {"op": "distinct", "field": "series", "as": "lines"},
+            *({"op": op, "field": field, "as": f"{op}_{field}"} for op in ("min", "max") for field in _AT),
+        ],
+        "groupby": [],  # without it Vega-Lite can't draw panels
+    },
+    {"filter": f"datum.lines <= {LABELLED}"},
+    {"filter": "datum.level === datum.last_level || datum.level === datum.first_level"},
+    _place("mean_x", "X", "width"),
+    _place("mean_y", "Y", "height"),
+    {"joinaggregate": [{"op": "values", "field": "level", "as": "all"}], "groupby": ["facet"]},
+    {"flatten": ["all"], "as": ["other"]},
+    {
+        "calculate": "(datum.other.level - datum.level || datum.series - datum.other.series"
+        " || datum.group - datum.other.group) > 0 && abs(datum.other.at_mean_y - datum.at_mean_y) < 13"
+        " && abs(datum.other.at_mean_x - datum.at_mean_x) < 6 + 7 * length(datum.other.load) ? 1 : 0",
+        "as": "covered",
+    },
+    {
+        "aggregate": [{"op": "max", "field": "covered", "as": "covered"}],
+        "groupby": [*PER_GROUP, *_AT],
+    },
+    {"filter": "datum.covered === 0"},
+]

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 RUNS = 240
-"""Runs whose requests a page holds: those of the lines with the most runs."""
+"""Runs whose requests a page holds: of each line in turn."""
 
 POINTS = 100
 """Requests of a run that are drawn over time: every k-th in the order of starts."""

@@ -6,31 +6,37 @@ A row stands for a run: `row` (its place), `key` (what has a colour), `dash` and
 that is computed of rows is computed by transforms here.
 """
 
-from .looks import GREY
-from .marks import DATUM, DETAIL, LINEAR, MUTED, PER_GROUP, VALID, axis, dash, layered, lines, mean, opacity, points
+from .marks import (
+    AS_GREY,
+    BESIDE,
+    DATUM,
+    DETAIL,
+    LINEAR,
+    PER_GROUP,
+    SEVERAL,
+    VALID,
+    axis,
+    dash,
+    layered,
+    lines,
+    mean,
+    points,
+)
 
 PERCENTS = (10, 25, 50, 75, 90, 95, 99)
 REPEATED = ("output_throughput", "request_throughput", "latency", "ttft", "token_latency", "inter_token_latency")
 """The metrics of the chart of repeatability."""
-
-LABELLED = 24
-"""Lines that have their loads beside them."""
 
 _LOADS = axis("x", tickMinStep=0)
 
 LOAD_CURVES = layered(
     {
         "transform": [VALID, mean("y")],
-        "mark": {"type": "area", "interpolate": "linear"},
-        "encoding": {
-            "y": {"field": "min_y"},
-            "y2": {"field": "max_y"},
-            "detail": DETAIL,
-            "opacity": {"condition": {"test": MUTED, "value": 0.02}, "value": 0.15},
-        },
+        "mark": {"type": "area", "interpolate": "linear", "fillOpacity": 0.15},
+        "encoding": {"y": {"field": "min_y"}, "y2": {"field": "max_y"}, "detail": DETAIL},
     },
     lines([mean("y")], y={"field": "mean_y"}, detail=DETAIL),
-    points([], 18, 0.6),
+    points(SEVERAL, 18, 0.6),
     points([mean("y")], 46, 0.95, shape=True, y={"field": "mean_y"}),
     others=True,
     x=_LOADS,
@@ -41,29 +47,12 @@ _MEANS = mean("x", "y", by=PER_GROUP)
 _AT_MEANS = {"x": {"field": "mean_x"}, "y": {"field": "mean_y"}}
 LATENCY_THROUGHPUT = layered(
     lines([_MEANS], 1.8, **_AT_MEANS, order={"field": "level", "type": "quantitative"}, detail=DETAIL),
-    points([], 14, 0.5),
+    points(SEVERAL, 14, 0.5),
     points([_MEANS], 60, 0.95, shape=True, **_AT_MEANS),
     {
-        # beside the last point of a line, and the first: more would lie on each other
-        "transform": [
-            VALID,
-            _MEANS,
-            {
-                "joinaggregate": [
-                    {"op": "max", "field": "level", "as": "last"},
-                    {"op": "min", "field": "level", "as": "first"},
-                ],
-                "groupby": ["series"],
-            },
-            {"joinaggregate": [{"op": "distinct", "field": "series", "as": "lines"}], "groupby": []},
-            {
-                "calculate": f"datum.lines <= {LABELLED} && (datum.level === datum.last || datum.level === datum.first)"
-                " ? datum.load : ''",
-                "as": "beside",
-            },
-        ],
+        "transform": [VALID, _MEANS, *BESIDE],
         "mark": {"type": "text", "align": "left", "dx": 7, "dy": -7, "fontSize": 11},
-        "encoding": {**_AT_MEANS, "text": {"field": "beside", "type": "nominal"}, "opacity": opacity(1)},
+        "encoding": {**_AT_MEANS, "text": {"field": "load", "type": "nominal"}},
     },
     others=True,
     x=axis("x"),
@@ -145,7 +134,7 @@ OVER_TIME = layered(
     {
         "transform": _MARKS,
         "mark": {"type": "rule", "tooltip": DATUM, "strokeDash": [4, 3], "strokeWidth": 1.2},
-        "encoding": {"x": {"field": "date"}, "color": {"value": GREY}, "y": {"value": 0}, "y2": {"value": "height"}},
+        "encoding": {"x": {"field": "date"}, **AS_GREY, "y": {"value": 0}, "y2": {"value": "height"}},
     },
     {
         "transform": [
@@ -161,22 +150,21 @@ OVER_TIME = layered(
             "y": {"value": 2},
             "yOffset": {"field": "line", "type": "quantitative", "scale": None},
             "text": {"field": "release", "type": "nominal"},
-            "color": {"value": GREY},
+            **AS_GREY,
         },
     },
     {
         "transform": _ERAS,
-        "mark": {"type": "line", "strokeWidth": 1},
+        "mark": {"type": "line", "strokeWidth": 1, "strokeOpacity": 0.5},
         "encoding": {
-            "opacity": opacity(0.5),
             "strokeDash": dash(),
             "detail": [{"field": "group", "type": "nominal"}, {"field": "era", "type": "nominal"}],
         },
     },
     {
         "transform": [_TIMED],
-        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": 40},
-        "encoding": {"opacity": opacity(0.85), "shape": {"field": "key", "type": "nominal"}},
+        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": 40, "fillOpacity": 0.85},
+        "encoding": {"shape": {"field": "key", "type": "nominal"}},
     },
     x=_TIME,
     y=axis("y"),
@@ -200,8 +188,8 @@ _VARIATION = [
 REPEATABILITY = layered(
     {
         "transform": _VARIATION,
-        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": 46},
-        "encoding": {"opacity": opacity(0.8), "shape": {"field": "key", "type": "nominal"}},
+        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": 46, "fillOpacity": 0.8},
+        "encoding": {"shape": {"field": "key", "type": "nominal"}},
     },
     x=axis("x") | {"axis": {"format": ".3~%", "tickCount": 8}},
     y={
@@ -216,8 +204,8 @@ REPEATABILITY = layered(
 GPU_MEMORY = layered(
     {
         "transform": [VALID, mean("y", "low", "high")],
-        "mark": {"type": "rule", "strokeWidth": 2},
-        "encoding": {"y": {"field": "min_low"}, "y2": {"field": "max_high"}, "opacity": opacity(0.5)},
+        "mark": {"type": "rule", "strokeWidth": 2, "strokeOpacity": 0.5},
+        "encoding": {"y": {"field": "min_low"}, "y2": {"field": "max_high"}},
     },
     points([], 50, 0.85, shape=True),
     x=_LOADS,
@@ -226,7 +214,7 @@ GPU_MEMORY = layered(
 
 SLO_SHARE = layered(
     lines([mean("y")], y={"field": "mean_y"}, detail=DETAIL),
-    points([], 18, 0.6),
+    points(SEVERAL, 18, 0.6),
     points([mean("y")], 46, 0.95, shape=True, y={"field": "mean_y"}),
     x=_LOADS,
     y=axis("y", format="%") | {"scale": LINEAR | {"domainMax": 1}},
@@ -238,9 +226,8 @@ _PER_RUN = {"field": "row", "type": "nominal"}
 DISTRIBUTION = layered(
     {
         "transform": _FLAT,
-        "mark": {"type": "line", "strokeWidth": 1.4, "interpolate": "step-after"},
+        "mark": {"type": "line", "strokeWidth": 1.4, "interpolate": "step-after", "strokeOpacity": 0.8},
         "encoding": {
-            "opacity": opacity(0.8),
             "strokeDash": dash(),
             "detail": _PER_RUN,
             "order": {"field": "y", "type": "quantitative"},
@@ -248,8 +235,8 @@ DISTRIBUTION = layered(
     },
     {
         "transform": [*_FLAT, {"filter": "datum.y === 50 || datum.y === 90 || datum.y === 99"}],
-        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": 40},
-        "encoding": {"opacity": opacity(0.9), "shape": {"field": "key", "type": "nominal"}},
+        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": 40, "fillOpacity": 0.9},
+        "encoding": {"shape": {"field": "key", "type": "nominal"}},
     },
     x=axis("x"),
     y=axis("y", labelExpr="datum.value + ' %'"),
@@ -257,8 +244,8 @@ DISTRIBUTION = layered(
 REQUESTS_OVER_TIME = layered(
     {
         "transform": _FLAT,
-        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": 16},
-        "encoding": {"opacity": opacity(0.6), "shape": {"field": "key", "type": "nominal"}},
+        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": 16, "fillOpacity": 0.6},
+        "encoding": {"shape": {"field": "key", "type": "nominal"}},
     },
     x=axis("x"),
     y=axis("y"),
@@ -272,31 +259,28 @@ _PARETO = [
     VALID,
     _MEANS,
 ]
+_FASTEST = [{"field": "mean_x", "order": "descending"}]
 _FRONTIER = [
     *_PARETO,
-    {
-        "window": [{"op": "max", "field": "mean_y", "as": "best"}],
-        "sort": [{"field": "mean_x", "order": "descending"}],
-        "frame": [None, -1],
-    },
-    {"filter": "!(datum.best >= datum.mean_y)"},
+    {"window": [{"op": "max", "field": "mean_y", "as": "best"}], "sort": _FASTEST, "frame": [None, 0]},
+    {"window": [{"op": "lag", "field": "best", "as": "before"}], "sort": _FASTEST},
+    {"filter": "!isValid(datum.before) || datum.before < datum.mean_y"},
 ]
 PARETO = layered(
     {
         "transform": _FRONTIER,
-        "mark": {"type": "line", "strokeWidth": 5, "interpolate": "step-before", "opacity": 0.35},
+        "mark": {"type": "line", "strokeWidth": 5, "interpolate": "step-before", "strokeOpacity": 0.35},
         "encoding": {
-            "color": {"value": GREY},
+            **AS_GREY,
             "order": {"field": "mean_x", "type": "quantitative"},
             **_AT_MEANS,
         },
     },
     {
         "transform": _PARETO,
-        "mark": {"type": "line", "strokeWidth": 1.4},
+        "mark": {"type": "line", "strokeWidth": 1.4, "strokeOpacity": 0.8},
         "encoding": {
             **_AT_MEANS,
-            "opacity": opacity(0.8),
             "strokeDash": dash(),
             "order": {"field": "level", "type": "quantitative"},
             "detail": DETAIL,
@@ -304,13 +288,13 @@ PARETO = layered(
     },
     {
         "transform": _PARETO,
-        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": 60},
-        "encoding": {**_AT_MEANS, "opacity": opacity(0.95), "shape": {"field": "key", "type": "nominal"}},
+        "mark": {"type": "point", "filled": True, "tooltip": DATUM, "size": 60, "fillOpacity": 0.95},
+        "encoding": {**_AT_MEANS, "shape": {"field": "key", "type": "nominal"}},
     },
     {
         "data": {"name": "slo"},
         "mark": {"type": "rule", "strokeDash": [6, 3], "strokeWidth": 1.5},
-        "encoding": {"x": {"field": "x", "type": "quantitative"}, "color": {"value": GREY}},
+        "encoding": {"x": {"field": "x", "type": "quantitative"}, **AS_GREY},
     },
     x=axis("x"),
     y=axis("y"),
@@ -320,17 +304,16 @@ COMPARISON = layered(
     {
         "data": {"values": [{"x": 1}]},
         "mark": {"type": "rule", "strokeWidth": 1.5},
-        "encoding": {"x": {"field": "x", "type": "quantitative"}, "color": {"value": GREY}},
+        "encoding": {"x": {"field": "x", "type": "quantitative"}, **AS_GREY},
     },
     {
         "transform": [{"filter": "isValid(datum.ratio_low) && isValid(datum.ratio_high)"}],
-        "mark": {"type": "rule", "strokeWidth": 2},
+        "mark": {"type": "rule", "strokeWidth": 2, "strokeOpacity": 0.7},
         "encoding": {
             "x": {"field": "ratio_low"},
             "x2": {"field": "ratio_high"},
             "y": {"field": "test", "type": "nominal"},
             "yOffset": {"field": "key"},
-            "opacity": opacity(0.7),
         },
     },
     {
@@ -340,7 +323,6 @@ COMPARISON = layered(
             "y": {"field": "test", "type": "nominal"},
             "yOffset": {"field": "key"},
             "shape": {"field": "key", "type": "nominal"},
-            "opacity": opacity(1),
         },
     },
     x=axis("x") | {"scale": LINEAR | {"zero": False, "padding": 10}},
