@@ -398,3 +398,14 @@ def test_a_start_that_is_terminated_while_its_scheduler_is_busy_does_not_wait_fo
         assert heard.wait(4)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_what_was_wrong_stands_below_what_is_said_of_older_tables(new_project: Callable[..., Project]) -> None:
+    project = new_project(ONE_RUN)
+    project.snakemake("summary_raw.json")
+    project.configure(metrics="recomputed")
+    project.snakemake("summary_raw.csv")
+    text = project.snakemake("nix.csv", succeeds=False).text
+    assert "older than the tables beside them" in text
+    *_, last = text.splitlines()
+    assert last.startswith("evalscope-summary: no rule makes 'nix.csv'")

@@ -23,13 +23,21 @@ _UNKNOWN = re.compile(r"No rule to produce (.+) \(if you use")
 _LINES = 15
 
 _words: list[str] = []
+_registered: list[bool] = []  # of `_say`, once, whatever is parsed repeatedly
 
 
 def keep(text: str) -> None:
     """Say this when the process ends; only the first time counts, as what follows is a consequence."""
+    _speak_last()
     if not _words:
-        atexit.register(_say)
         _words.append(text)
+
+
+def _speak_last() -> None:
+    """Have them behind all that is said at the end: what is registered first comes last."""
+    if not _registered:
+        atexit.register(_say)
+        _registered.append(True)
 
 
 def of_failed(workflow: Any) -> str:
@@ -93,7 +101,9 @@ class _Listener(logging.Handler):
 
 
 def listen() -> None:
-    """Hear what goes wrong in Snakemake itself, in the process that the user started."""
+    """Hear what goes wrong in Snakemake itself, in the process that the user started; before anything else that says
+    something at its end."""
+    _speak_last()
     from snakemake.logging import logger
 
     if not any(isinstance(handler, _Listener) for handler in logger.handlers):
@@ -108,6 +118,8 @@ def _command(option: str) -> str:
 
 
 def _say() -> None:
+    if not _words:
+        return
     text = translated(_words[0])
     if path := os.environ.get(FILE):
         with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
