@@ -32,6 +32,7 @@ LATE = pytest.mark.skipif(not shutil.which("cc") or sys.platform != "linux", rea
 def threads(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Folders count as slow; the threads that look at them."""
     monkeypatch.setattr(discovery, "_SLOW", -1.0)
+    monkeypatch.setattr(discovery, "_PROCESSES", 1)
     used: set[str] = set()
     look = discovery._Walk.look
 
@@ -66,8 +67,12 @@ def test_threads_find_the_same_in_the_same_order(tree: Path, request: pytest.Fix
     assert len(used) > 2
 
 
-@pytest.mark.parametrize("alone", [0, 1, 7, 30])
-def test_processes_find_the_same_in_the_same_order(tree: Path, monkeypatch: pytest.MonkeyPatch, alone: int) -> None:
+@pytest.mark.parametrize(
+    ("alone", "slow"), [(0, math.inf), (1, math.inf), (7, math.inf), (30, math.inf), (10**6, -1.0)]
+)
+def test_processes_find_the_same_in_the_same_order(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, alone: int, slow: float
+) -> None:
     (tree / "excluded" / "20260101_000000").mkdir(parents=True)
     (tree / "labels.csv").write_text("gpu\nH100\n")
     (tree / "z" / "labels.csv").write_text("gpu\nA100\n")
@@ -80,6 +85,8 @@ def test_processes_find_the_same_in_the_same_order(tree: Path, monkeypatch: pyte
 
     by_one = found()
     monkeypatch.setattr(discovery, "_MANY", alone)
+    monkeypatch.setattr(discovery, "_SLOW", slow)
+    monkeypatch.setattr(discovery, "sleeps", itertools.count().__next__)
     monkeypatch.setattr(discovery, "_processors", lambda: 3)
     began: list[list[str]] = []
     begin = discovery.Worker.begin
@@ -91,7 +98,7 @@ def test_processes_find_the_same_in_the_same_order(tree: Path, monkeypatch: pyte
     assert by_one[0].left_out
     assert by_one[0].unmatched == ("z/nothing*", "not-there")
     assert len(by_one[0].labels) == 2
-    assert len(began) == (0 if alone == 0 else 2)  # the tree itself is one folder
+    assert len(began) == (3 if slow < 0 else 2 if alone else 0)  # the tree itself is one folder
 
 
 def test_a_process_that_ends_loses_no_folder(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-_AT_ONCE = 32  # folders that are asked about at once
+_AT_ONCE = 8  # folders that a process asks about at once; more threads wait for each other
 
 
 class Looked(Protocol):

@@ -1,6 +1,6 @@
 """Finding what runs are read from below a results tree: one pass of `os.scandir`, one `stat` per source file. What a
-folder holds is the readers' to say; no file is opened but labels files. Where answers take long (network file systems),
-many questions are asked at once; where they don't, and folders are many, several processes look at them."""
+folder holds is the readers' to say; no file is opened but labels files. Several processes share many folders, and where
+answers take long (network file systems), threads in each of them ask many questions at once."""
 
 import errno
 import gc
@@ -163,13 +163,17 @@ class _Walk:
 
         Args:
             stack: paths of the folders, the last one first; explicit, as trees may be deeper than Python may recurse.
-            alone: how many to look at before other processes help; afterwards this one need not be alone.
+            alone: how many to look at before other processes help, or fewer if the storage answers late; infinite if
+                this process is one of several.
         """
         slow_ones, looked, slept = 0, 0, sleeps()
-        while stack and slow_ones < _SLOW_ONES:
-            if looked == alone:
-                self.below_together(stack)
+        while stack:
+            is_slow = slow_ones >= _SLOW_ONES and len(stack) > 1
+            if looked == alone or (is_slow and alone < math.inf):
+                self.below_together(stack, _PROCESSES if is_slow else min(_PROCESSES, _processors()))
                 return
+            if is_slow:
+                break
             begin = time.perf_counter()
             stack += self.take(self.look(stack.pop()))
             looked += 1
@@ -182,10 +186,9 @@ class _Walk:
                 while stack:
                     stack += self.take(ahead.folder(stack.pop()))
 
-    def below_together(self, stack: list[str]) -> None:
+    def below_together(self, stack: list[str], processes: int) -> None:
         """The same in several processes; what is found is in the same order."""
-        count = max(1, min(_PROCESSES, _processors(), len(stack)))
-        size = -(-len(stack) // count)
+        size = -(-len(stack) // min(processes, len(stack)))
         *others, rest = (stack[begin : begin + size] for begin in range(0, len(stack), size))
         with ExitStack() as ends:
             workers = [ends.enter_context(closing(Worker(self.found_below, lambda _: _SECONDS))) for _ in others]
