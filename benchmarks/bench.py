@@ -1,8 +1,8 @@
 """Measure the workflow against references that are run in the same session, in turn with it.
 
-    bench.py                                          what has a target, but for 100,000 runs: a few minutes
+    bench.py                                          what has a target, but for 100,000 runs: seven minutes
     bench.py --cases 'one-changed-*' --repeats 9      cases by name, more often; '*' for all
-    bench.py --cases '*-100000-groups'                100,000 runs: 8 GB below --folder, an hour
+    bench.py --cases '*-100000-groups'                100,000 runs: 8 GB below --folder, half an hour
     bench.py --list                                   what there is
     bench.py --plot scaling.svg --from a.json b.json  time against runs, of what --json wrote; measures nothing
 
