@@ -328,7 +328,9 @@ class Project:
         if not self.log.exists():
             return Counter()
         root = f"{self.tree}/"
-        readers = {ast.literal_eval(line) for line in self.log.read_text("ascii").splitlines()}
+        text = self.log.read_text("ascii")
+        whole = text[: text.rfind("\n") + 1]  # somebody may be writing
+        readers = {ast.literal_eval(line) for line in whole.splitlines()}
         return Counter(run.removeprefix(root) for _, run in readers if run.startswith(root))
 
     def tree_states(self) -> dict[str, tuple[object, ...]]:
