@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import (
@@ -23,6 +24,7 @@ from conftest import (
     spied,
     without_shared_files,
 )
+from evalscope_summary.jobs import Jobs
 from evalscope_summary.readers.evalscope.formats import REQUIRED_FILES
 
 PROFILE = CHECKOUT / "profiles" / "cluster-generic" / "config.yaml"
@@ -345,3 +347,19 @@ def test_jobs_that_share_no_files_read_new_and_changed_runs(
     assert {name for path, (name, state) in project.record_files().items() if before[path] != (name, state)} == {run}
     assert NOTHING_TO_DO in project.meanwhile("summary_stats.csv").text
     assert not list(storage.rglob("*.tar.gz"))
+
+
+@pytest.mark.parametrize(("may_write", "few", "retries"), [(True, False, None), (False, False, 0), (True, True, 0)])
+def test_what_can_not_go_well_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_write: bool, few: bool, retries: int | None
+) -> None:
+    class Some(Jobs):
+        inventories = ()
+        makes_tables_at_once = few
+
+        def inventory(self, batch: str) -> str:
+            return batch
+
+    monkeypatch.setattr(os, "access", lambda path, mode: may_write and path == str(tmp_path))
+    start = SimpleNamespace(placed=str(tmp_path / "summary"))
+    assert Some({}, "", start).table_retries == retries

@@ -70,8 +70,11 @@ class Jobs(ABC):
 
     @property
     def table_retries(self) -> int | None:
-        """None: those of the profile. Trying again is for more memory and time, which only a scheduler gives."""
-        return 0 if self.makes_tables_at_once else None
+        """None: those of the profile. Trying again is for more memory and time, which only a scheduler gives. Where
+        this process may not write, its jobs may not either."""
+        folder = os.path.dirname(self.start.placed) or "."
+        may_write = not os.path.isdir(folder) or os.access(folder, os.W_OK)
+        return None if may_write and not self.makes_tables_at_once else 0
 
     @property
     def batch_resources(self) -> Mapping[str, Callable[..., int]]:
