@@ -28,7 +28,7 @@ vendor:  ## fetch the table library of the report from npm again
 	  cp package/dist/css/tabulator.min.css . && cp package/LICENSE tabulator.LICENSE && \
 	  rm -r package tabulator-tables-$(TABULATOR).tgz
 
-test: $(DEV)/installed  ## run all tests (21 min on two slow cores)
+test: $(DEV)/installed  ## run all tests
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal
 
 test-long: $(DEV)/installed  ## run the tests with thousands of cases of corrupt input, kills and growing trees, and what reruns by dates alone

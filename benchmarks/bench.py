@@ -2,7 +2,7 @@
 
     bench.py                                          what has a target, but for 100,000 runs: seven minutes
     bench.py --cases 'one-changed-*' --repeats 9      cases by name, more often; '*' for all
-    bench.py --cases '*-100000-groups'                100,000 runs: 8 GB below --folder, half an hour
+    bench.py --cases '*-100000-groups'                100,000 runs: 12 GB below --folder, half an hour
     bench.py --list                                   what there is
     bench.py --plot scaling.svg --from a.json b.json  time against runs, of what --json wrote; measures nothing
 

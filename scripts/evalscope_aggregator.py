@@ -5,7 +5,6 @@ Reads every run each time, with all cores; the Snakemake workflow beside it writ
 changed. Exit status: 0 when tables were written, 1 when no run was readable, 2 for wrong usage.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from evalscope_summary import several
+from evalscope_summary.bounded import processors
 from evalscope_summary.discovery import Claimed, MissingTree, Tree, discover
 from evalscope_summary.folder_labels import WrongLabels
 from evalscope_summary.inventory import wanted_of
@@ -36,10 +36,11 @@ _CHUNK = 16  # runs that a process takes at a time
 
 def read_all(root: str, sources: dict[str, Claimed], wanted: Set[Wanted]) -> Iterator[Record]:
     """Read sources with all cores; yields the records of their runs in the order of `sources`."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
     due = [Due(path, claimed, wanted) for path, claimed in sources.items()]
     chunks = [due[i : i + _CHUNK] for i in range(0, len(due), _CHUNK)]
-    extractors = [Extractor(root, lambda due, records, signature: records) for _ in range(min(cores, len(chunks)))]
+    extractors = [
+        Extractor(root, lambda due, records, signature: records) for _ in range(min(processors(), len(chunks)))
+    ]
     free: SimpleQueue[Extractor[list[Record]]] = SimpleQueue()
     for extractor in extractors:
         extractor.start()  # before there are threads

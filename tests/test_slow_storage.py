@@ -87,7 +87,7 @@ def test_processes_find_the_same_in_the_same_order(
     monkeypatch.setattr(discovery, "_MANY", alone)
     monkeypatch.setattr(discovery, "_SLOW", slow)
     monkeypatch.setattr(discovery, "sleeps", itertools.count().__next__)
-    monkeypatch.setattr(discovery, "_processors", lambda: 3)
+    monkeypatch.setattr(discovery, "processors", lambda: 3)
     began: list[list[str]] = []
     begin = discovery.Worker.begin
     monkeypatch.setattr(discovery.Worker, "begin", lambda worker, part: (began.append(part), begin(worker, part)))
@@ -114,7 +114,7 @@ def test_a_process_that_ends_loses_no_folder(tree: Path, monkeypatch: pytest.Mon
     before = sorted(asked)
     asked.clear()
     monkeypatch.setattr(discovery, "_MANY", 1)
-    monkeypatch.setattr(discovery, "_processors", lambda: 3)
+    monkeypatch.setattr(discovery, "processors", lambda: 3)
     assert list(discovery.discover(str(tree), readers=[Ending()]).sources.items()) == list(alone.sources.items())
     assert sorted(asked) == before
 
@@ -128,7 +128,7 @@ def test_what_a_reader_raises_in_a_process_reaches_the_caller(tree: Path, monkey
 
     own = os.getpid()
     monkeypatch.setattr(discovery, "_MANY", 1)
-    monkeypatch.setattr(discovery, "_processors", lambda: 2)
+    monkeypatch.setattr(discovery, "processors", lambda: 2)
     with pytest.raises(ValueError, match="not here"):
         discovery.discover(str(tree), readers=[Failing()])
 

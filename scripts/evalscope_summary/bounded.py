@@ -287,6 +287,11 @@ def _read(descriptor: int, size: int) -> bytes:
     return b"".join(parts)
 
 
+def processors() -> int:
+    """How many of the machine's processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
+
+
 def sleeps() -> int:
     """How often this process gave its processor away, as an answer was not there yet."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw

@@ -1,4 +1,5 @@
-"""A program whose output nobody reads any more (`| head -1`) ends without a traceback."""
+"""A program whose output nobody reads any more (`| head -1`) ends without a traceback; those that have tables to write
+go on instead (`terminal.put_up_with_closed_pipes`)."""
 
 import atexit
 import os

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import folder_labels, signatures
 from .ahead import Ahead
-from .bounded import Failure, Worker, sleeps
+from .bounded import Failure, Worker, processors, sleeps
 from .problems import Problem, storable
 from .progress import Progress
 from .readers import READERS
@@ -170,7 +170,7 @@ class _Walk:
         while stack:
             is_slow = slow_ones >= _SLOW_ONES and len(stack) > 1
             if looked == alone or (is_slow and alone < math.inf):
-                self.below_together(stack, _PROCESSES if is_slow else min(_PROCESSES, _processors()))
+                self.below_together(stack, _PROCESSES if is_slow else min(_PROCESSES, processors()))
                 return
             if is_slow:
                 break
@@ -333,11 +333,6 @@ _Found = tuple[Tree, list[Trace], tuple[set[str], set[str]]]
 _MANY = 3500  # folders that are looked at before other processes help: more than those of a thousand runs
 _PROCESSES = 4
 _SECONDS = 10**6  # of computing that one may take: as many as it needs
-
-
-def _processors() -> int:
-    """How many of the machine's processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _SLOW = 0.00025  # seconds for a folder; it takes a tenth where all is in memory

@@ -33,6 +33,9 @@ from .problems import Problem, storable
 from .readers import file_of, load
 from .record import Wanted
 
+STAMPS = "extracted"
+"""Folder of the stamps of batches, in a tree's folder."""
+
 _written: dict[Path, bytes] = {}  # what this process decided for a file, to notice two uses that disagree
 
 
@@ -160,7 +163,7 @@ class TreeFolder:
 
     def stamp(self, batch: str) -> Path:
         """The stamp of a batch's extraction."""
-        return self.path / "extracted" / batch
+        return self.path / STAMPS / batch
 
     def left_out(self, found: Tree) -> dict[Path, bytes]:
         """The file that says what is left out, and what it should hold; nothing where nothing ever was."""
@@ -232,7 +235,7 @@ class WorkFolder:
         """Date files of ours that are dated in the future now (a clock was set back); return the newest date."""
         now = time.time_ns()
         newest = 0
-        folders = [tree.path / kind for tree in self.trees for kind in ("inventory", "extracted")]
+        folders = [tree.path / kind for tree in self.trees for kind in ("inventory", STAMPS)]
         folders += [self.outputs, self.outputs / "requests"]
         for file in (*tables, *(file for folder in folders if folder.is_dir() for file in folder.iterdir())):
             try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import status
+from .inventory import STAMPS
 from .languages import counts, say, translated
 from .problems import Problem, printable
 
@@ -82,7 +83,7 @@ def of_dry_run(log: str, work_dir: str) -> str:
         work_dir: the setting; what lies there is no table.
     """
     made = [file for files in re.findall(r"^    output: (.+)$", log, re.MULTILINE) for file in files.split(", ")]
-    batches = [batch for file in made if (batch := re.search(r"/extracted/\d+-of-(\d+)$", file))]
+    batches = [batch for file in made if (batch := re.search(rf"/{STAMPS}/\d+-of-(\d+)$", file))]
     tables = [file for file in made if not file.startswith(f"{work_dir}/")]
     if not made:
         return say("Nothing would have to be written: all files are up to date")

@@ -28,7 +28,7 @@ from . import (
 from .digests import of_program
 from .ending import Ending
 from .folder_labels import FolderLabels, WrongLabels
-from .inventory import ConflictingUse, Inventory, TreeFolder, WorkFolder, differ, inventories, place
+from .inventory import STAMPS, ConflictingUse, Inventory, TreeFolder, WorkFolder, differ, inventories, place
 from .jobs import Jobs, filled
 from .keeping import Kept, forget_unfinished
 from .languages import print_message
@@ -164,7 +164,7 @@ class Flow(Jobs):
 
     def stamp(self, batch: str) -> str:
         """Path of a batch's stamp, with wildcards as `inventory`."""
-        return f"{self._tree}/extracted/{batch}"
+        return f"{self._tree}/{STAMPS}/{batch}"
 
     def labels(self, batch: str) -> list[str]:
         """Path of what labels files say about the runs of a batch, if that is wanted, with wildcards as `inventory`."""

@@ -10,10 +10,11 @@ from xlsxwriter.exceptions import FileCreateError, FileSizeError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from ..columns import Column
+from ..columns import SLO, Column
 from ..headers import heading
 from ..jsonfile import replacing
 from ..languages import translated
+from ..layouts import SUCCESS_SHARE
 from ..terminal import width
 from .errors import TooLarge
 from .frame import Table, rows_of
@@ -21,8 +22,9 @@ from .frame import Table, rows_of
 _XLSX_UNITS = 32767  # of UTF-16 that a cell can hold; longer texts end with an ellipsis
 XLSX_ROWS = 2**20 - 1
 """Rows that fit into a sheet below its header."""
-_FORMATS = {"s": "0.0000", "tok/s": "0.00", "req/s": "0.00", "GiB": "0.00", "%": "0.0", "tokens": "0.0"}
-_FORMATS["share"] = "0.0%"  # of 1, which has no unit: shown as a percentage
+_SHARE = "share"  # in place of a unit, of the columns that are parts of a whole, 0 to 1
+_SHARES = frozenset({SUCCESS_SHARE.name, SLO[0].name})
+_FORMATS = {"s": "0.0000", "tok/s": "0.00", "req/s": "0.00", "GiB": "0.00", "%": "0.0", "tokens": "0.0", _SHARE: "0.0%"}
 _OTHER_FORMAT = "0.000"  # of fractions without a unit
 _MEASURED = 1000  # rows whose cells say how wide a column has to be
 _WIDEST, _NARROWEST = 60, 6  # characters
@@ -99,7 +101,7 @@ def _write_sheet(
 
 
 def _shown_as(column: Column) -> str:
-    return "share" if not column.unit and "share" in column.name.split("_") else column.unit
+    return _SHARE if (column.of or column.name) in _SHARES else column.unit
 
 
 def _fitting(text: str) -> str:
